@@ -1,0 +1,21 @@
+"""Entry point of the ``lido`` command."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line. ``lido serve`` over stdio skips the command-line library: every editor start
+    waits for it, and it costs a tenth of a second."""
+    if sys.argv[1:] in (["serve"], ["serve", "--stdio"]):
+        from lido.lsp.serve import serve_stdio
+
+        sys.exit(serve_stdio())
+    from lido.cli.app import app
+
+    app(prog_name="lido")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Which features a server has: one file per family, each registering itself."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from lido.lsp.server import LidoServer
+
+FAMILIES = ("status", "completion", "chat", "plan", "review", "events")
+
+
+def build() -> LidoServer:
+    """A server with every feature registered and no service started."""
+    server = LidoServer()
+    for family in FAMILIES:
+        if find_spec(f"lido.lsp.{family}"):
+            import_module(f"lido.lsp.{family}").register(server)
+    return server

@@ -1,0 +1,128 @@
+"""Running the server: on stdio for one editor, on TCP or WebSocket for several, one session each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lido.lsp.server import LidoServer
+
+log = logging.getLogger(__name__)
+
+
+def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Runs `main` on uvloop where there is one."""
+    try:
+        import uvloop
+
+        factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
+    except ImportError:
+        factory = None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main())
+
+
+def build() -> LidoServer:
+    """A server with every feature registered."""
+    from lido.lsp import features
+
+    return features.build()
+
+
+def serve_stdio() -> int:
+    """``lido serve``: exit code 0 after shutdown and exit, 1 where the client just went away."""
+    return run(_stdio)
+
+
+async def _stdio() -> int:
+    from lido.lsp.transport import serve_stream, stdio
+
+    server = build()
+    reader, writer = await stdio()
+    sys.stdout = sys.stderr  # whatever prints must not end up between messages
+    server.protocol.set_writer(writer)  # type: ignore[arg-type]
+    _stop_on_signal(asyncio.current_task())
+    try:
+        await serve_stream(server, reader)
+    except asyncio.CancelledError:
+        server.exit_code = 0
+    finally:
+        await server.close()
+        writer.close()
+    return 1 if server.exit_code is None else server.exit_code
+
+
+def _stop_on_signal(task: asyncio.Task[Any] | None) -> None:
+    if task is None:
+        return
+    loop = asyncio.get_running_loop()
+    for name in ("SIGTERM", "SIGINT"):
+        with suppress(NotImplementedError, AttributeError):
+            loop.add_signal_handler(getattr(signal, name), task.cancel)
+
+
+def serve_tcp(host: str, port: int, ready: Callable[[str, int], None]) -> int:
+    """Listens until interrupted; `ready` is told the address (port 0 takes a free one)."""
+
+    async def main() -> int:
+        from lido.lsp.transport import MAX_HEADER, serve_stream
+
+        async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            server = build()
+            server.protocol.set_writer(writer)  # type: ignore[arg-type]
+            try:
+                await serve_stream(server, reader)
+            except ConnectionError:
+                log.info("the client went away")
+            finally:
+                await server.close()
+                writer.close()
+
+        listener = await asyncio.start_server(session, host, port, limit=MAX_HEADER)
+        _stop_on_signal(asyncio.current_task())
+        address = listener.sockets[0].getsockname()
+        ready(address[0], address[1])
+        with suppress(asyncio.CancelledError):
+            await listener.serve_forever()
+        return 0
+
+    return run(main)
+
+
+def serve_ws(host: str, port: int, ready: Callable[[str, int], None]) -> int:
+    """Like :func:`serve_tcp`, one JSON-RPC message per WebSocket message."""
+
+    async def main() -> int:
+        from websockets.asyncio.server import ServerConnection, serve
+
+        from lido.lsp.transport import MAX_MESSAGE, dispatch
+
+        async def session(socket: ServerConnection) -> None:
+            from pygls.io_ import WebSocketWriter
+
+            server = build()
+            server.protocol.set_writer(WebSocketWriter(socket), include_headers=False)
+            try:
+                async for data in socket:
+                    dispatch(server, data.encode() if isinstance(data, str) else data)
+                    if server.exit_code is not None:
+                        return
+            finally:
+                await server.close()
+
+        # A page in a browser may open a WebSocket to loopback: only clients that send no Origin are let in.
+        async with serve(session, host, port, max_size=MAX_MESSAGE, origins=[None]) as listener:
+            _stop_on_signal(asyncio.current_task())
+            address = next(iter(listener.sockets)).getsockname()
+            ready(address[0], address[1])
+            with suppress(asyncio.CancelledError):
+                await listener.serve_forever()
+        return 0
+
+    return run(main)

@@ -1,0 +1,311 @@
+"""The composition root: builds each service once, when it is first asked for, and registers the features.
+
+`initialize` is answered before any of them exists (invariant: nothing slow at start-up).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lsprotocol import converters
+from lsprotocol import types as lsp
+from pygls import uris
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, lsp_method
+
+import lido
+from lido import settings as configuration
+from lido.lsp.messages import Status, Wire
+from lido.workspace.documents import Document, Documents
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from lido.workspace.privacy import Privacy
+
+log = logging.getLogger(__name__)
+
+REQUEST_FAILED = -32803
+"""LSPErrorCodes.RequestFailed: a valid request that could not be served; its message is for people."""
+
+M = TypeVar("M", bound=Wire)
+
+
+class RequestFailed(JsonRpcException):
+    """Answers the request with a sentence for the person; not a defect, so nothing is logged as one."""
+
+    CODE = REQUEST_FAILED
+    MESSAGE = "Request failed"
+
+
+class LidoProtocol(LanguageServerProtocol):
+    """pygls' protocol with our documents in place of its own, whose cost grows with the file."""
+
+    _server: LidoServer
+
+    @lsp_method(lsp.INITIALIZE)
+    def lsp_initialize(self, params: lsp.InitializeParams) -> Generator[Any, Any, lsp.InitializeResult]:
+        self._server.starting(params)
+        result = yield from super().lsp_initialize(params)
+        result.capabilities.experimental = {"lido": {"version": 1, **self._server.own_capabilities}}
+        return result
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> Generator[Any, Any, None]:
+        item = params.text_document
+        self._server.documents.open(
+            item.uri, str(item.language_id), item.version, item.text, to_path(item.uri)
+        )
+        yield from self._user_handler(lsp.TEXT_DOCUMENT_DID_OPEN, params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(
+        self, params: lsp.DidChangeTextDocumentParams
+    ) -> Generator[Any, Any, None]:
+        self._server.apply_changes(params)
+        yield from self._user_handler(lsp.TEXT_DOCUMENT_DID_CHANGE, params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(
+        self, params: lsp.DidCloseTextDocumentParams
+    ) -> Generator[Any, Any, None]:
+        yield from self._user_handler(lsp.TEXT_DOCUMENT_DID_CLOSE, params)
+        self._server.documents.close(params.text_document.uri)
+
+    @lsp_method(lsp.EXIT)
+    def lsp_exit(self, *args: Any) -> None:
+        self._server.exit_code = 0 if self._shutdown else 1
+
+    def _user_handler(self, method: str, params: Any) -> Generator[Any, Any, None]:
+        if (handler := self.fm.features.get(method)) is not None:
+            yield handler, (params,), None
+
+
+class LidoServer(LanguageServer):
+    """One editor's session. Attributes that are services are made on first use."""
+
+    protocol: LidoProtocol
+
+    def __init__(self) -> None:
+        self.own_capabilities: dict[str, Any] = {}
+        self.exit_code: int | None = None
+        self.home = configuration.Home()
+        self.documents = Documents()
+        self.roots: list[Path] = []
+        self.editor = "unknown"
+        self.editor_version = ""
+        self.settings = configuration.Settings()
+        self.problems: list[configuration.Problem] = []
+        self._editor_section: dict[str, Any] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._status = Status(state="ready", message="")
+        self._told: set[str] = set()
+        self.configured = asyncio.Event()
+        super().__init__(
+            "lido",
+            lido.__version__,
+            protocol_cls=LidoProtocol,
+            # pygls' own converter turns the params of methods it does not know into named tuples;
+            # ours stay plain JSON until their pydantic model reads them.
+            converter_factory=converters.get_converter,
+            max_workers=4,
+        )
+
+    # ------------------------------------------------------------------ registering
+
+    def own(self, method: str, params: type[M]) -> Callable[[Callable[[M], Any]], None]:
+        """Registers a request or notification of our own: JSON → `params` → handler → JSON.
+
+        A member that does not fit is answered with its path and what is allowed there.
+        """
+
+        def register(handler: Callable[[M], Any]) -> None:
+            async def handle(raw: Any) -> Any:
+                result = handler(decode(params, raw, method))
+                if inspect.isawaitable(result):
+                    result = await result
+                return result.encode() if isinstance(result, Wire) else result
+
+            self.feature(method)(handle)
+
+        return register
+
+    # ------------------------------------------------------------------ services
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        from lido.workspace.privacy import Privacy
+
+        return Privacy(self.roots, self.settings.privacy)
+
+    # ------------------------------------------------------------------ session
+
+    def starting(self, params: lsp.InitializeParams) -> None:
+        """What `initialize` brings: who the editor is, where the workspace lies, its ``lido`` section."""
+        if params.client_info:
+            self.editor = params.client_info.name
+            self.editor_version = params.client_info.version or ""
+        folders = [folder.uri for folder in params.workspace_folders or []]
+        if not folders and (params.root_uri or params.root_path):
+            folders = [params.root_uri or uris.from_fs_path(params.root_path or "") or ""]
+        self.roots = [path for uri in folders if (path := to_path(uri)) is not None]
+        options = params.initialization_options
+        self._editor_section = lido_section(options) if isinstance(options, dict) else {}
+
+    def editor_changed_settings(self, section: Any) -> None:
+        """``workspace/didChangeConfiguration``; many editors send null and expect to be asked."""
+        if isinstance(section, dict) and section:
+            self._editor_section = lido_section(section)
+
+    def folders_changed(self, event: lsp.WorkspaceFoldersChangeEvent) -> None:
+        removed = {to_path(folder.uri) for folder in event.removed}
+        added = [path for folder in event.added if (path := to_path(folder.uri))]
+        self.roots = [root for root in self.roots if root not in removed] + added
+        self.__dict__.pop("privacy", None)
+
+    async def configure(self) -> None:
+        """Reads all settings again (files off the loop) and rebuilds what depends on what changed."""
+        capabilities = self.client_capabilities.workspace
+        section = self._editor_section
+        if capabilities and capabilities.configuration:
+            item = lsp.ConfigurationItem(section="lido")
+            try:
+                answer = await asyncio.wait_for(
+                    self.workspace_configuration_async(lsp.ConfigurationParams(items=[item])), 5
+                )
+            except (JsonRpcException, TimeoutError):
+                answer = []
+            if answer and isinstance(answer[0], dict):
+                section = {**section, **_plain(answer[0])}
+        new, problems = await asyncio.to_thread(configuration.load, section, self.roots)
+        self._adopt(new)
+        self.problems = problems
+        self.configured.set()
+        for problem in problems:
+            self.tell(f"Lido: {problem}", lsp.MessageType.Warning)
+
+    def _adopt(self, new: configuration.Settings) -> None:
+        old, self.settings = self.settings, new
+        if old.privacy != new.privacy:
+            self.__dict__.pop("privacy", None)
+
+    def tell(self, message: str, kind: lsp.MessageType = lsp.MessageType.Info) -> None:
+        """Shows a message, each only once a session: one calm word, not a storm."""
+        if message not in self._told:
+            self._told.add(message)
+            self.window_show_message(lsp.ShowMessageParams(kind, message))
+
+    def set_status(self, status: Status) -> None:
+        """Sends ``lido/status`` where it differs from the last one."""
+        if status != self._status:
+            self._status = status
+            self.protocol.notify("lido/status", status.encode())
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """A background task that the session owns; an exception in it is logged, never lost."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("background task %s failed", task.get_name(), exc_info=error)
+
+    async def close(self) -> None:
+        """Ends the session: tasks cancelled, engine stopped, log flushed."""
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2)
+
+    # ------------------------------------------------------------------ documents and positions
+
+    def apply_changes(self, params: lsp.DidChangeTextDocumentParams) -> None:
+        """All changes of one notification make one new version."""
+        changes: list[tuple[tuple[int, int, int, int] | None, str]] = []
+        for change in params.content_changes:
+            if isinstance(change, lsp.TextDocumentContentChangePartial):
+                start, end = change.range.start, change.range.end
+                changes.append(((start.line, start.character, end.line, end.character), change.text))
+            else:
+                changes.append((None, change.text))
+        self.documents.change(params.text_document.uri, params.text_document.version, changes, self.encoding)
+
+    @property
+    def encoding(self) -> str:
+        """The negotiated position encoding: "utf-8", "utf-16" or "utf-32"."""
+        chosen = self.server_capabilities.position_encoding
+        return str(getattr(chosen, "value", chosen) or "utf-16")
+
+    def document(self, uri: str) -> Document | None:
+        """The open document's present snapshot."""
+        return self.documents.get(uri)
+
+    def offset(self, document: Document, position: lsp.Position) -> int:
+        return document.offset_at(position.line, position.character, self.encoding)
+
+    def position(self, document: Document, offset: int) -> lsp.Position:
+        return lsp.Position(*document.position_at(offset, self.encoding))
+
+    def range(self, document: Document, start: int, end: int) -> lsp.Range:
+        return lsp.Range(self.position(document, start), self.position(document, end))
+
+    # ------------------------------------------------------------------ errors
+
+    def send_error(self, request_id: int | str | None, code: int, message: str) -> None:
+        """Answers what could not even be dispatched. JSON-RPC gives such an answer a null id."""
+        body = {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}
+        self.protocol._send_data(body)
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """pygls would pop up a message for every one of them; they belong in the log."""
+        log.error("%s: %s", getattr(source, "__name__", source), error, exc_info=error)
+
+
+def decode(model: type[M], raw: Any, method: str) -> M:
+    """`raw` JSON as `model`. Raises JsonRpcInvalidParams naming each bad member."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate({} if raw is None else raw)
+    except ValidationError as error:
+        details = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        raise JsonRpcInvalidParams(f"{method}: {details}") from None
+
+
+def lido_section(options: dict[str, Any]) -> dict[str, Any]:
+    """The ``lido`` settings in initializationOptions: under that key, or the whole object."""
+    inner = options.get("lido")
+    return _plain(inner) if isinstance(inner, dict) else _plain(options)
+
+
+def _plain(section: dict[str, Any]) -> dict[str, Any]:
+    """Editors send null for what is not set."""
+    return {
+        key: _plain(value) if isinstance(value, dict) else value
+        for key, value in section.items()
+        if value is not None
+    }
+
+
+def to_path(uri: str) -> Path | None:
+    """The file system path of a ``file:`` URI; None for anything else (untitled, notebook cells, remote)."""
+    if not uri.startswith("file:"):
+        return None
+    path = uris.to_fs_path(uri)
+    return Path(os.path.abspath(path)) if path and "\0" not in path else None
+
+
+def to_uri(path: Path | str) -> str:
+    """The ``file:`` URI of an absolute path."""
+    return uris.from_fs_path(str(path)) or Path(path).as_uri()

@@ -1,0 +1,161 @@
+"""Bytes to messages: the LSP base protocol on stdio, TCP and WebSocket.
+
+pygls' own loop hops through a thread three times per message, gives up silently on a malformed header and
+answers invalid JSON with a pop-up; and its writer blocks the event loop when the editor is slow to read.
+https://microsoft.github.io/language-server-protocol/specifications/lsp/3.18/specification/#baseProtocol
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lido.lsp.server import LidoServer
+
+MAX_MESSAGE = 256 * 1024 * 1024
+"""Bytes of one message; a header that claims more is refused without reading on."""
+MAX_HEADER = 64 * 1024
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+
+log = logging.getLogger(__name__)
+
+
+class ProtocolError(Exception):
+    """The stream can no longer be split into messages."""
+
+
+async def read_messages(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """Bodies of the messages on `reader` until its end. Headers that are not understood are skipped.
+
+    Raises ProtocolError where the next message's beginning cannot be known.
+    """
+    while True:
+        length: int | None = None
+        seen = 0
+        while True:
+            try:
+                line = await reader.readline()
+            except ValueError as error:  # longer than the reader's limit
+                raise ProtocolError("a header line is too long") from error
+            if not line:
+                return
+            seen += len(line)
+            if seen > MAX_HEADER:
+                raise ProtocolError("the header is too long")
+            line = line.strip()
+            if not line:
+                if length is not None:
+                    break
+                continue
+            name, _, value = line.partition(b":")
+            if name.strip().lower() == b"content-length":
+                try:
+                    length = int(value)
+                except ValueError:
+                    raise ProtocolError("Content-Length is not a number") from None
+                if not 0 <= length <= MAX_MESSAGE:
+                    raise ProtocolError(f"a message of {length} bytes is out of bounds")
+        try:
+            yield await reader.readexactly(length)
+        except asyncio.IncompleteReadError:
+            return
+
+
+def dispatch(server: LidoServer, body: bytes) -> None:
+    """Hands one message to the server; what is not a message gets the error that JSON-RPC asks for."""
+    protocol = server.protocol
+    try:
+        raw: Any = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        server.send_error(None, PARSE_ERROR, f"not JSON: {error}")
+        return
+    if not isinstance(raw, dict) or raw.get("jsonrpc") != "2.0":
+        server.send_error(None, INVALID_REQUEST, 'a message is an object with "jsonrpc": "2.0"')
+        return
+    try:
+        message = protocol.structure_message(raw)
+    except Exception as error:  # noqa: BLE001 - cattrs raises many kinds, all of them the client's fault
+        log.warning("malformed message", extra={"method": raw.get("method")})
+        if "method" in raw and "id" in raw:
+            cause = error.__cause__ or error
+            server.send_error(raw["id"], -32602, f"{raw['method']}: {cause}")
+        return
+    if not hasattr(message, "jsonrpc"):
+        server.send_error(raw.get("id"), INVALID_REQUEST, "neither a request, a notification nor a response")
+        return
+    protocol.handle_message(message)
+
+
+async def serve_stream(server: LidoServer, reader: asyncio.StreamReader) -> None:
+    """Feeds the server from `reader` until the stream ends or the client says exit."""
+    try:
+        async for body in read_messages(reader):
+            dispatch(server, body)
+            if server.exit_code is not None:
+                return
+    except ProtocolError as error:
+        log.error("stream abandoned: %s", error)
+        server.send_error(None, PARSE_ERROR, f"{error}; the connection is closed")
+
+
+class PipeWriter:
+    """pygls' writer on an asyncio transport: writing never blocks the loop."""
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self.transport = transport
+
+    def write(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+class BlockingWriter:
+    """For what asyncio cannot write to without blocking: files, and pipes on Windows."""
+
+    def write(self, data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def close(self) -> None:
+        sys.stdout.buffer.close()
+
+
+async def stdio() -> tuple[asyncio.StreamReader, PipeWriter | BlockingWriter]:
+    """Standard input and output as a stream pair.
+
+    A thread reads, because a pipe on Windows and a file anywhere cannot be polled.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=MAX_HEADER)
+    descriptor = sys.stdin.fileno()
+
+    def pump() -> None:
+        data = b"."
+        while data:
+            try:
+                data = os.read(descriptor, 1 << 16)
+            except OSError:
+                data = b""
+            try:
+                loop.call_soon_threadsafe(reader.feed_data if data else lambda _: reader.feed_eof(), data)
+            except RuntimeError:  # the loop is closed: the server has gone
+                return
+
+    threading.Thread(target=pump, name="stdin", daemon=True).start()
+    try:
+        transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, sys.stdout.buffer)
+    except (ValueError, NotImplementedError, OSError):
+        return reader, BlockingWriter()
+    return reader, PipeWriter(transport)
