@@ -12,6 +12,11 @@ def main() -> None:
         from lido.lsp.serve import serve_stdio
 
         sys.exit(serve_stdio())
+    if "--version" in sys.argv[1:]:  # with any command, as well as alone
+        import lido
+
+        print(f"lido {lido.__version__}")  # noqa: T201
+        return
     from lido.cli.app import app
 
     app(prog_name="lido")

@@ -126,7 +126,7 @@ class EmbeddedSettings(_Section):
 
 
 class Settings(_Section):
-    models: dict[str, ModelSettings] = Field(default_factory=lambda: {"local": ModelSettings()})
+    models: dict[str, ModelSettings] = Field(default_factory=lambda: {"local": ModelSettings()}, min_length=1)
     roles: RoleSettings = RoleSettings()
     completion: CompletionSettings = CompletionSettings()
     events: EventSettings = EventSettings()

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-import lido
 
 app = typer.Typer(
-    help="An AI pair programmer of your own: completions, chat and reviewed edits, in any editor.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -19,19 +17,12 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(f"lido {lido.__version__}")
-        raise typer.Exit
-
-
 @app.callback()
 def root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
-    pass
+    """An AI pair programmer of your own: completions, chat and reviewed edits, in any editor."""
+    del version  # answered before the command line is parsed, so that every command understands it
 
 
 START, WORK, NUMBERS, CARE = "Start here", "In the terminal", "What people accept", "Set up and look after"
