@@ -1,0 +1,560 @@
+"""Edits → changes (`resolve`), and reviews that reach the editor or the disk (`Reviews`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import posixpath
+import stat
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from lido.edits import hunks as diff
+from lido.edits import matching, review
+from lido.edits.files import FileText, Refused, Workspace, read_bytes
+from lido.edits.formats import FileEdit, Lines, Replace, Whole
+from lido.edits.hunks import Edit
+from lido.edits.journal import Entry, Image, Journal, Recovered, remove_folders
+from lido.edits.review import Review
+
+log = logging.getLogger(__name__)
+
+# ---------------------------------------------------------------- edits → changes
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file's agreed new text. `before` is None where it does not exist yet, `after` None where it
+    goes. `rungs` say how each of the model's edits was found."""
+
+    path: str
+    kind: Literal["modify", "create", "delete", "rename"]
+    before: str | None
+    after: str | None
+    new_path: str | None = None
+    format: str = ""
+    rungs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An edit that is not applied, and why. `message` is a sentence without subject; `search` what the
+    model quoted; `candidates` what stands in the file instead."""
+
+    path: str
+    reason: str
+    message: str
+    search: str = ""
+    candidates: tuple[matching.Candidate, ...] = ()
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A file is changed whole or not at all: one rejected edit keeps its file out of `changes`."""
+
+    changes: tuple[FileChange, ...]
+    rejected: tuple[Rejection, ...]
+
+    def feedback(self) -> str:
+        """What to tell the model, once, so that it can correct itself: the true text beside each quote."""
+        parts: list[str] = []
+        for r in self.rejected:
+            parts.append(f"{r.path}: not applied, because {r.message}.")
+            if r.search:
+                parts.append(f"You quoted:\n```\n{r.search.rstrip()}\n```")
+            parts += [
+                f"The file has at line {c.line + 1}:\n```\n{c.text.rstrip()}\n```" for c in r.candidates[:3]
+            ]
+        return "\n".join(parts)
+
+
+Read = Callable[[str], str | None]
+SyntaxErrors = Callable[[str, str], int]
+
+
+def _no_syntax(_path: str, _text: str) -> int:
+    return 0
+
+
+def resolve(edits: Iterable[FileEdit], read: Read, syntax_errors: SyntaxErrors = _no_syntax) -> Resolution:
+    """What `edits` come to, without writing anything.
+
+    `read(path)` gives a file's text, None where there is none, and raises Refused for what may not be
+    touched (`Workspace.read` does). `syntax_errors(path, text)` counts; a result with more than before is
+    rejected. CPU-bound on large files: call it in a thread.
+    """
+    by_path: dict[str, list[FileEdit]] = {}
+    for edit in edits:
+        by_path.setdefault(posixpath.normpath(edit.path), []).append(edit)
+    changes: list[FileChange] = []
+    rejected: list[Rejection] = []
+    for path, file_edits in by_path.items():
+        result = _resolve_file(path, file_edits, read, syntax_errors)
+        if isinstance(result, FileChange):
+            changes.append(result)
+        else:
+            rejected += result
+    return Resolution(tuple(changes), tuple(rejected))
+
+
+def _resolve_file(
+    path: str, edits: Sequence[FileEdit], read: Read, syntax_errors: SyntaxErrors
+) -> FileChange | list[Rejection]:
+    form = edits[0].format
+    try:
+        before = read(path)
+    except Refused as error:
+        return [Rejection(path, "refused", str(error), format=form)]
+    text = before or ""
+    rungs: list[str] = []
+    for edit in edits:
+        for change in edit.changes:
+            if isinstance(change, Replace):
+                if not change.search and not text:
+                    text = change.replace
+                    continue
+                found = matching.find(text, change.search, change.replace, change.line)
+                if isinstance(found, matching.NoMatch):
+                    return [
+                        Rejection(path, found.reason, found.message, change.search, found.candidates, form)
+                    ]
+                text = diff.apply_edits(text, [Edit(found.start, found.end, found.replacement)])
+                rungs.append(found.rung)
+            elif isinstance(change, Whole):
+                text = change.text
+            elif isinstance(change, Lines):
+                return [Rejection(path, "unsupported", "line ranges are not read yet", format=form)]
+    if before is not None and syntax_errors(path, text) > syntax_errors(path, before):
+        return [Rejection(path, "syntax", "the result would not parse", format=form)]
+    kind: Literal["modify", "create"] = "create" if before is None else "modify"
+    return FileChange(path, kind, before, text, None, form, tuple(rungs))
+
+
+# ---------------------------------------------------------------- changes → editor or disk
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One step for the editor. `edits` refer to `text`, the document's text now. For "create", `text` is
+    the new content; `descriptions` go with `edits`."""
+
+    kind: Literal["edit", "create", "delete", "rename"]
+    path: str
+    text: str = ""
+    edits: tuple[Edit, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    new_path: str | None = None
+
+
+ApplyEdit = Callable[[Sequence[Operation], str], Awaitable[bool]]
+"""Hands operations to the editor, with a label; whether it applied them, all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened to a hunk: one event each. `kind` "shown" comes once, when a review is opened."""
+
+    review_id: str
+    hunk_id: str
+    kind: Literal["shown", "accepted", "rejected", "failed", "undone", "conflict", "unchanged"]
+    path: str
+    text: str = ""
+    """The hunk's new text."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Paths that are again as before the review (what was typed elsewhere stays), and what is not, in
+    sentences."""
+
+    restored: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+class UnknownReviewError(LookupError):
+    """No such review: it was closed, or the server was restarted since."""
+
+
+def _ignore(_outcome: Outcome) -> None:
+    pass
+
+
+class Reviews:
+    """All open reviews. One decision or undo at a time; disk work in threads.
+
+    With `apply_edit` the editor does the writing (open documents and files alike); without, Lido writes
+    the files itself, one atomic step each. Either way the journal has the before-images first.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        journal: Journal,
+        apply_edit: ApplyEdit | None = None,
+        on_outcome: Callable[[Outcome], None] = _ignore,
+    ) -> None:
+        self._workspace = workspace
+        self._journal = journal
+        self._apply_edit = apply_edit
+        self._on_outcome = on_outcome
+        self._reviews: dict[str, Review] = {}
+        self._lock = asyncio.Lock()
+        self._flying: tuple[str, dict[str, str]] | None = None
+
+    async def open(self, changes: Iterable[FileChange], title: str = "") -> Review:
+        """A new review of `changes`, every hunk pending and reported as shown. Raises Refused where a path
+        may not be touched."""
+        placed: list[FileChange] = []
+        for change in changes:
+            path = await asyncio.to_thread(self._workspace.locate, change.path)
+            new = change.new_path
+            if new is not None:
+                new = os.fspath(await asyncio.to_thread(self._workspace.locate, new))
+            placed.append(replace(change, path=os.fspath(path), new_path=new))
+        made = await asyncio.to_thread(review.start, placed, _new_id(), title, _new_id)
+        self._reviews[made.id] = made
+        for file in made.files:
+            for hunk in file.hunks:
+                self._on_outcome(Outcome(made.id, hunk.id, "shown", file.path, hunk.new))
+        return made
+
+    def get(self, review_id: str) -> Review:
+        """Raises UnknownReviewError."""
+        try:
+            return self._reviews[review_id]
+        except KeyError:
+            raise UnknownReviewError(review_id) from None
+
+    def all(self) -> list[Review]:
+        return list(self._reviews.values())
+
+    async def decide(
+        self, review_id: str, hunk_ids: Collection[str], decision: review.Decision
+    ) -> list[Outcome]:
+        """Accept or reject hunks; what is accepted is written before this returns. One outcome per id,
+        "failed" or "conflict" with a message where it could not be. Raises UnknownReviewError."""
+        wanted = set(hunk_ids)
+        async with self._lock:
+            now = self.get(review_id)
+            if decision == "accept":
+                now = self._reviews[review_id] = await asyncio.to_thread(self._synchronised, now, wanted)
+            decided = review.decide(now, wanted, decision)
+            problem = ""
+            if decided.applied:
+                problem = await self._apply(review_id, decided, wanted)
+            else:
+                self._reviews[review_id] = decided.review
+            outcomes = list(_outcomes(now, decided, wanted, problem))
+        for outcome in outcomes:
+            if outcome.kind in ("accepted", "rejected", "failed"):
+                self._on_outcome(outcome)
+        return outcomes
+
+    async def undo(self, review_id: str) -> Undone:
+        """Restore what the review applied, also after a restart; what was typed since stays (three-way
+        merge). Where both changed the same lines, the person's text is kept and that is said."""
+        async with self._lock:
+            entries = await asyncio.to_thread(self._journal.applied, review_id)
+            if not entries:
+                return Undone((), ("The review has applied nothing that could be undone.",))
+            plan = await asyncio.to_thread(self._plan_undo, entries)
+            changes = tuple(change for change in plan.changes if change.before != change.after)
+            if changes:
+                label = "Undo"
+                problem = await self._write(review_id, changes, label, tuple(e.id for e in entries))
+                if problem:
+                    return Undone((), (*plan.failed, problem))
+                if self._apply_edit is None:
+                    folders = [folder for entry in entries for folder in entry.folders]
+                    await asyncio.to_thread(remove_folders, folders)
+            outcomes: list[Outcome] = []
+            for image in (image for entry in entries for image in entry.images):
+                path = os.fspath(image.path)
+                if path in plan.restored:
+                    outcomes += [Outcome(review_id, hunk, "undone", path) for hunk in image.hunks]
+            if review_id in self._reviews:
+                self._reviews[review_id] = review.undone(
+                    self._reviews[review_id], {o.hunk_id for o in outcomes}
+                )
+        for outcome in outcomes:
+            self._on_outcome(outcome)
+        return Undone(plan.restored, plan.failed)
+
+    # ------------------------------------------------------------ writing
+
+    async def _apply(self, review_id: str, decided: review.Decided, wanted: set[str]) -> str:
+        """Write what was decided; "" or why not. The review moves on only if it was written."""
+        changes: list[_Write] = []
+        for applied in decided.applied:
+            file = applied.file
+            ids = tuple(
+                hunk.id
+                for hunk in file.hunks
+                if hunk.id in wanted
+                and hunk.state == "pending"
+                and hunk.whole == (applied.operation != "edit")
+            )
+            labels = tuple(
+                hunk.description
+                for edit in applied.edits
+                for hunk in file.hunks
+                if hunk.id in ids and (hunk.start, hunk.end, hunk.new) == edit
+            )
+            text = file.current or ""
+            match applied.operation:
+                case "edit":
+                    after: str | None = diff.apply_edits(text, applied.edits)
+                    changes.append(_Write(file.path, text, after, applied.edits, labels, None, ids))
+                case "create":
+                    changes.append(_Write(file.path, None, file.after or "", (), labels, None, ids))
+                case "delete":
+                    changes.append(_Write(file.path, text, None, (), labels, None, ids))
+                case "rename":
+                    edited = diff.apply_edits(
+                        text,
+                        next(
+                            (a.edits for a in decided.applied if a.file is file and a.operation == "edit"), ()
+                        ),
+                    )
+                    changes.append(_Write(file.path, edited, None, (), labels, file.new_path, ids))
+        self._flying = (review_id, {})
+        try:
+            problem = await self._write(review_id, changes, self.get(review_id).title)
+        finally:
+            _, late = self._flying
+            self._flying = None
+        if not problem:
+            self._reviews[review_id] = decided.review
+        for path, text in late.items():
+            self._reviews[review_id] = review.changed(self._reviews[review_id], path, text)
+        return problem
+
+    async def _write(
+        self, review_id: str, changes: Sequence[_Write], label: str, undoes: tuple[str, ...] = ()
+    ) -> str:
+        """Journal, then write: by the editor or to the disk. "" or a sentence why nothing was written."""
+        try:
+            if self._apply_edit is None:
+                await asyncio.to_thread(self._write_disk, review_id, changes, undoes)
+                return ""
+            images = [image for change in changes for image in change.images()]
+            entry = await asyncio.to_thread(self._journal.begin, review_id, images, "editor", undoes)
+            try:
+                done = await self._apply_edit([change.operation() for change in changes], label or "Lido")
+            except BaseException:
+                await asyncio.shield(asyncio.to_thread(self._journal.finish, entry, "failed"))
+                raise
+            await asyncio.to_thread(self._journal.finish, entry, "done" if done else "failed")
+            return "" if done else "The editor did not apply the edit; nothing was changed."
+        except Refused as error:
+            return f"Nothing was changed: {error}."
+        except OSError as error:
+            return f"Nothing was changed: the journal could not be written ({error.strerror or error})."
+
+    def _write_disk(self, review_id: str, changes: Sequence[_Write], undoes: tuple[str, ...]) -> None:
+        images: dict[Path, Image] = {}
+        for change in changes:
+            path = Path(change.path)
+            data = read_bytes(path)
+            codec = FileText.decode(data) if data is not None else change.codec
+            standing = images[path].after if path in images else data
+            if (None if standing is None else FileText.decode(standing).text) != change.before:
+                raise Refused(f"{path.name} was changed by something else meanwhile")
+            after = None if change.after is None else codec.encode(change.after)
+            mode = stat.S_IMODE(path.lstat().st_mode) if data is not None else change.mode
+            hunks = (*images[path].hunks, *change.hunks) if path in images else change.hunks
+            images[path] = Image(path, data, after, mode, hunks)
+            if change.new_path is not None:
+                if read_bytes(Path(change.new_path)) is not None:
+                    raise Refused(f"{Path(change.new_path).name} exists already")
+                moved = codec.encode(change.before or "")
+                images[Path(change.new_path)] = Image(Path(change.new_path), None, moved, mode)
+        with self._journal.lock(images):
+            for path in images:
+                if self._workspace.locate(os.fspath(path)) != path:
+                    raise Refused(f"{path.name} now leads elsewhere")
+            entry = self._journal.begin(review_id, tuple(images.values()), "disk", undoes)
+            try:
+                self._journal.write(entry)
+            except Refused:
+                self._journal.finish(entry, "failed")
+                raise
+            self._journal.finish(entry, "done")
+
+    def _text_now(self, path: str) -> str | None:
+        """The document or file as it is. Raises Refused."""
+        return self._workspace.read(path)
+
+    def _synchronised(self, now: Review, wanted: set[str]) -> Review:
+        for file in now.files:
+            if not any(hunk.id in wanted for hunk in file.hunks) or file.current is None:
+                continue
+            try:
+                text = self._text_now(file.path)
+            except Refused:
+                continue  # writing will say so
+            if text is not None:
+                now = review.changed(now, file.path, text)
+        return now
+
+    def _plan_undo(self, entries: Sequence[Entry]) -> _UndoPlan:
+        """Take the entries back one by one, newest first, in memory."""
+        first: dict[str, str | None] = {}
+        state: dict[str, str | None] = {}
+        codecs: dict[str, tuple[FileText, int | None]] = {}
+        failed: dict[str, list[str]] = {}
+        for entry in entries:
+            for image in entry.images:
+                path = os.fspath(image.path)
+                if path not in first:
+                    try:
+                        first[path] = state[path] = self._text_now(path)
+                    except Refused as error:
+                        failed.setdefault(path, []).append(f"{path} was left as it is: {error}.")
+                        continue
+                before, after = _text_of(image.before, entry), _text_of(image.after, entry)
+                if image.before is not None and entry.mode == "disk":
+                    codecs[path] = (FileText.decode(image.before), image.mode)
+                state[path], problems = _take_back(path, before, after, state[path])
+                if problems:
+                    failed.setdefault(path, []).extend(problems)
+        changes = []
+        for path, text in first.items():
+            codec, mode = codecs.get(path, (_UTF8, None))
+            after = state[path]
+            edits = () if text is None or after is None else diff.hunks(text, after)
+            changes.append(
+                _Write(
+                    path,
+                    text,
+                    after,
+                    tuple(Edit(h.start, h.end, h.new) for h in edits),
+                    ("Undo",) * len(edits),
+                    codec=codec,
+                    mode=mode,
+                )
+            )
+        return _UndoPlan(
+            tuple(changes),
+            tuple(path for path in first if path not in failed),
+            tuple(message for messages in failed.values() for message in messages),
+        )
+
+    async def recover(self) -> list[Recovered]:
+        """Put back what a crash interrupted. For the start of a server."""
+        return await asyncio.to_thread(self._journal.recover)
+
+    def document_changed(self, path: str, text: str, edits: Sequence[Edit] | None = None) -> None:
+        """The document at `path` is now `text`: hunks move along."""
+        for key, value in self._reviews.items():
+            if self._flying is not None and self._flying[0] == key:
+                self._flying[1][path] = text  # it may be our own edit; judged when the editor has answered
+            else:
+                self._reviews[key] = review.changed(value, path, text, edits)
+
+
+def _new_id() -> str:
+    """A UUIDv7 (RFC 9562): sortable by time; also the suggestion id in the event log."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = (value & ~(0xF << 76)) | 0x7 << 76
+    value = (value & ~(0x3 << 62)) | 0x2 << 62
+    return str(uuid.UUID(int=value))
+
+
+_UTF8 = FileText("")
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """`path` goes from the text `before` to `after` (None: no file); `edits` are the difference. With
+    `new_path` the file moves there."""
+
+    path: str
+    before: str | None
+    after: str | None
+    edits: tuple[Edit, ...] = ()
+    labels: tuple[str, ...] = ()
+    new_path: str | None = None
+    hunks: tuple[str, ...] = ()
+    codec: FileText = _UTF8
+    mode: int | None = None
+
+    def images(self) -> list[Image]:
+        images = [Image(Path(self.path), _utf8(self.before), _utf8(self.after), None, self.hunks)]
+        if self.new_path is not None:
+            images.append(Image(Path(self.new_path), None, _utf8(self.before)))
+        return images
+
+    def operation(self) -> Operation:
+        if self.new_path is not None:
+            return Operation("rename", self.path, self.before or "", (), self.labels, self.new_path)
+        if self.before is None:
+            return Operation("create", self.path, self.after or "", (), self.labels)
+        if self.after is None:
+            return Operation("delete", self.path, self.before, (), self.labels)
+        return Operation("edit", self.path, self.before, self.edits, self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _UndoPlan:
+    changes: tuple[_Write, ...]
+    restored: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def _utf8(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("utf-8", "surrogatepass")
+
+
+def _text_of(data: bytes | None, entry: Entry) -> str | None:
+    if data is None:
+        return None
+    return FileText.decode(data).text if entry.mode == "disk" else data.decode("utf-8", "surrogatepass")
+
+
+def _take_back(
+    path: str, before: str | None, after: str | None, now: str | None
+) -> tuple[str | None, list[str]]:
+    """What `now` becomes when the step `before` → `after` is taken back, and what can't be."""
+    if now in (before, after):
+        return before, []
+    if after is None:
+        return now, [f"{path} was deleted by the review and exists again with another text; it was left so."]
+    if now is None:
+        return None, [f"{path} was deleted meanwhile; it was left so."]
+    if before is None:
+        return now, [f"{path} was created by the review and changed since; it was kept."]
+    merged = diff.merge(after, now, before)
+    problems = []
+    for conflict in merged.conflicts:
+        last = conflict.line + max(1, len(diff.split_lines(conflict.ours)))
+        problems.append(f"{path}: lines {conflict.line + 1} to {last} were changed since and were left so.")
+    return merged.text, problems
+
+
+def _outcomes(now: Review, decided: review.Decided, wanted: set[str], problem: str) -> Iterable[Outcome]:
+    for file in now.files:
+        for old in file.hunks:
+            if old.id not in wanted:
+                continue
+            new = decided.review.hunk(old.id) or old
+            message = decided.messages.get(old.id, "")
+            if new.state == "accepted" and old.state == "pending" and problem:
+                yield Outcome(now.id, old.id, "failed", file.path, old.new, problem)
+            elif old.state == new.state == "accepted" or old.state == new.state == "rejected":
+                yield Outcome(
+                    now.id, old.id, "unchanged", file.path, old.new, message or f"It was {old.state} before."
+                )
+            elif new.state == "conflict":
+                yield Outcome(now.id, old.id, "conflict", file.path, old.new, message)
+            elif new.state in ("accepted", "rejected", "undone"):
+                yield Outcome(now.id, old.id, new.state, file.path, old.new, message)
+    for unknown in wanted - {h.id for f in now.files for h in f.hunks}:
+        yield Outcome(now.id, unknown, "failed", "", "", decided.messages[unknown])

@@ -1,0 +1,316 @@
+"""Differences between texts, three-way merge, and how offsets move under edits.
+
+All offsets are code points. Lines keep their endings; a ``\\r\\n`` is part of its line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+# Cells of the LCS bit matrix (lines × lines) that are worth computing exactly; 64 to a word, so 64 MB.
+_EXACT_CELLS = 512_000_000
+
+
+class Edit(NamedTuple):
+    """Replace ``text[start:end]`` by `text`."""
+
+    start: int
+    end: int
+    text: str
+
+    @property
+    def delta(self) -> int:
+        return len(self.text) - (self.end - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """``before[start:end] == old`` becomes `new`; both are whole lines."""
+
+    start: int
+    end: int
+    old: str
+    new: str
+    description: str = ""
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines with their endings. Only ``\\n`` (and so ``\\r\\n``) and a lone ``\\r`` end a line, as in LSP;
+    ``str.splitlines`` would also split at form feeds and U+2028."""
+    if "\r" not in text:
+        lines = text.split("\n")
+        last = lines.pop()
+        out = [line + "\n" for line in lines]
+        if last:
+            out.append(last)
+        return out
+    return _LINE.findall(text)
+
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """`text` with non-overlapping `edits`, whose offsets all refer to `text`.
+
+    Raises ValueError where two overlap or one lies outside.
+    """
+    pieces: list[str] = []
+    at = 0
+    for start, end, new in sorted(edits, key=lambda edit: (edit[0], edit[1])):
+        if start < at or end < start or end > len(text):
+            raise ValueError(f"edit {start}–{end} overlaps another or lies outside the text")
+        pieces += (text[at:start], new)
+        at = end
+    pieces.append(text[at:])
+    return "".join(pieces)
+
+
+# ---------------------------------------------------------------- line differences
+
+
+class Block(NamedTuple):
+    """Lines ``a[a1:a2]`` of one side stand for ``b[b1:b2]`` of the other; `equal` where they are the same."""
+
+    equal: bool
+    a1: int
+    a2: int
+    b1: int
+    b2: int
+
+
+def diff_lines(a: Sequence[str], b: Sequence[str]) -> list[Block]:
+    """Blocks that turn `a` into `b`, equal and changed ones alternating.
+
+    Lines are interned to numbers; common ends are cut; lines unique on both sides and in order anchor the
+    middle (patience diff, Cohen 2009); what lies between is a longest common subsequence, bit-parallel in
+    rapidfuzz (Hyyrö 2004). Gaps too large for that are replaced whole, so the time stays bounded.
+    """
+    numbers: dict[str, int] = {}
+    xs = [numbers.setdefault(line, len(numbers)) for line in a]
+    ys = [numbers.setdefault(line, len(numbers)) for line in b]
+    pairs: list[tuple[int, int, int]] = []  # equal runs: a, b, length
+    _match(xs, ys, 0, len(xs), 0, len(ys), pairs, patience=True)
+    blocks: list[Block] = []
+    i = j = 0
+    for x, y, length in [*pairs, (len(xs), len(ys), 0)]:
+        if x > i or y > j:
+            blocks.append(Block(False, i, x, j, y))
+        if length:
+            if blocks and blocks[-1].equal:
+                last = blocks.pop()
+                blocks.append(Block(True, last.a1, x + length, last.b1, y + length))
+            else:
+                blocks.append(Block(True, x, x + length, y, y + length))
+        i, j = x + length, y + length
+    return blocks
+
+
+def _match(
+    xs: list[int],
+    ys: list[int],
+    a1: int,
+    a2: int,
+    b1: int,
+    b2: int,
+    out: list[tuple[int, int, int]],
+    patience: bool,
+) -> None:
+    start = 0
+    while a1 + start < a2 and b1 + start < b2 and xs[a1 + start] == ys[b1 + start]:
+        start += 1
+    if start:
+        out.append((a1, b1, start))
+        a1, b1 = a1 + start, b1 + start
+    tail = 0
+    while a2 - tail > a1 and b2 - tail > b1 and xs[a2 - tail - 1] == ys[b2 - tail - 1]:
+        tail += 1
+    a2, b2 = a2 - tail, b2 - tail
+    if a1 < a2 and b1 < b2:
+        anchors = _anchors(xs, ys, a1, a2, b1, b2) if patience else []
+        if anchors:
+            i, j = a1, b1
+            for x, y in [*anchors, (a2, b2)]:
+                # One level of anchors only: what is between them has few unique lines left.
+                _match(xs, ys, i, x, j, y, out, patience=False)
+                if x < a2 or y < b2:
+                    out.append((x, y, 1))
+                i, j = x + 1, y + 1
+        elif (a2 - a1) * (b2 - b1) <= _EXACT_CELLS:
+            from rapidfuzz.distance import LCSseq
+
+            out += [
+                (a1 + op.src_start, b1 + op.dest_start, op.src_end - op.src_start)
+                for op in LCSseq.opcodes(xs[a1:a2], ys[b1:b2])
+                if op.tag == "equal"
+            ]
+    if tail:
+        out.append((a2, b2, tail))
+
+
+def _anchors(xs: list[int], ys: list[int], a1: int, a2: int, b1: int, b2: int) -> list[tuple[int, int]]:
+    """Pairs of lines that are unique on both sides, the longest chain of them that is in order."""
+    from bisect import bisect_left
+
+    seen: dict[int, int] = {}
+    for i in range(a1, a2):
+        seen[xs[i]] = -1 if xs[i] in seen else i
+    there: dict[int, int] = {}
+    for j in range(b1, b2):
+        there[ys[j]] = -1 if ys[j] in there else j
+    pairs = [(i, there[n]) for n, i in seen.items() if i >= 0 and there.get(n, -1) >= 0]
+    pairs.sort()
+    # Longest increasing subsequence by patience sorting.
+    tops: list[int] = []
+    piles: list[int] = []
+    back: list[int] = []
+    for index, (_, j) in enumerate(pairs):
+        at = bisect_left(tops, j)
+        back.append(piles[at - 1] if at else -1)
+        if at == len(tops):
+            tops.append(j)
+            piles.append(index)
+        else:
+            tops[at] = j
+            piles[at] = index
+    chain: list[tuple[int, int]] = []
+    at = piles[-1] if piles else -1
+    while at >= 0:
+        chain.append(pairs[at])
+        at = back[at]
+    return chain[::-1]
+
+
+def hunks(before: str, after: str) -> tuple[Hunk, ...]:
+    """What turns `before` into `after`, as few whole-line hunks as are sensible, in order.
+
+    Applying all of them gives `after` exactly; any subset of them can be applied.
+    """
+    if before == after:
+        return ()
+    a, b = split_lines(before), split_lines(after)
+    starts = [0]
+    for line in a:
+        starts.append(starts[-1] + len(line))
+    blocks = [block for block in diff_lines(a, b) if not block.equal]
+    found: list[Hunk] = []
+    for _, a1, a2, b1, b2 in blocks:
+        old, new = "".join(a[a1:a2]), "".join(b[b1:b2])
+        found.append(Hunk(starts[a1], starts[a2], old, new, describe(a[a1:a2], b[b1:b2], a1)))
+    return tuple(found)
+
+
+def describe(old: Sequence[str], new: Sequence[str], line: int) -> str:
+    """One line for people: what happens, and the first telling line. `line` counts from 0."""
+    count = max(len(old), len(new))
+    lines = f"{count} line{'s' if count != 1 else ''}"
+    telling = next((text.strip() for text in (new or old) if any(c.isalnum() for c in text)), "")
+    what = "Add" if not old else "Delete" if not new else "Change"
+    if len(telling) > 60:
+        telling = telling[:59] + "…"
+    place = f"{what} {lines} at line {line + 1}"
+    return f"{place}: {telling}" if telling else place
+
+
+# ---------------------------------------------------------------- three-way merge
+
+
+class Conflict(NamedTuple):
+    """Both sides changed the same lines. `line` counts from 0 in the merged text, which holds `ours`."""
+
+    line: int
+    base: str
+    ours: str
+    theirs: str
+
+
+class Merged(NamedTuple):
+    text: str
+    conflicts: tuple[Conflict, ...]
+
+
+def merge(base: str, ours: str, theirs: str) -> Merged:
+    """`ours` with the changes `base` → `theirs`, line by line. Changes that only touch each other are both
+    made; where they overlap, `ours` stays and a conflict is reported."""
+    if ours == base:
+        return Merged(theirs, ())
+    if theirs in (base, ours):
+        return Merged(ours, ())
+    o, a, b = split_lines(base), split_lines(ours), split_lines(theirs)
+    mine = [block for block in diff_lines(o, a) if not block.equal]
+    other = [block for block in diff_lines(o, b) if not block.equal]
+    out: list[str] = []
+    conflicts: list[Conflict] = []
+    at = 0  # line of base
+    i = j = 0
+    while i < len(mine) or j < len(other):
+        if j == len(other) or (i < len(mine) and _before(mine[i], other[j])):
+            block, side = mine[i], a
+            i += 1
+        elif i == len(mine) or _before(other[j], mine[i]):
+            block, side = other[j], b
+            j += 1
+        else:
+            # Everything that overlaps, on both sides, is one conflict.
+            start, end = min(mine[i].a1, other[j].a1), max(mine[i].a2, other[j].a2)
+            i1, j1 = i, j
+            i, j = i + 1, j + 1
+            while True:
+                if i < len(mine) and mine[i].a1 < end:
+                    end = max(end, mine[i].a2)
+                    i += 1
+                elif j < len(other) and other[j].a1 < end:
+                    end = max(end, other[j].a2)
+                    j += 1
+                else:
+                    break
+            out += o[at:start]
+            our = _side(mine[i1:i], start, end, a)
+            their = _side(other[j1:j], start, end, b)
+            if our != their:
+                conflicts.append(Conflict(len(out), "".join(o[start:end]), "".join(our), "".join(their)))
+            out += our
+            at = end
+            continue
+        out += o[at : block.a1]
+        out += side[block.b1 : block.b2]
+        at = block.a2
+    out += o[at:]
+    return Merged("".join(out), tuple(conflicts))
+
+
+def _before(x: Block, y: Block) -> bool:
+    """Whether `x` ends where `y` begins or earlier; two insertions at one point have no order."""
+    return x.a2 <= y.a1 and not (x.a1 == x.a2 == y.a1 == y.a2)
+
+
+def _side(blocks: Sequence[Block], start: int, end: int, lines: list[str]) -> list[str]:
+    """What one side has for the base lines `start` to `end`."""
+    first, last = blocks[0], blocks[-1]
+    return lines[first.b1 - (first.a1 - start) : last.b2 + (end - last.a2)]
+
+
+# ---------------------------------------------------------------- moving offsets
+
+
+def moved(start: int, end: int, edit: Edit) -> tuple[int, int, bool]:
+    """Where ``[start, end)`` stands after `edit`, and whether the edit reached inside it.
+
+    An insertion exactly at `start` pushes the range on; one exactly at `end` leaves it.
+    """
+    e_start, e_end, _ = edit
+    delta = edit.delta
+    if e_end <= start and not (start == end == e_end and e_start < start):
+        return start + delta, end + delta, False
+    if e_start >= end:
+        return start, end, False
+    if start == end:  # an insertion point inside, or at the end of, a replaced range
+        if e_end == start:
+            return start + delta, end + delta, False
+        return e_start + len(edit.text), e_start + len(edit.text), True
+    new_start = min(start, e_start)
+    new_end = max(end, e_end) + delta
+    return new_start, new_end, True

@@ -1,0 +1,242 @@
+"""The state of a review, pure: every operation returns a new review.
+
+Hunk offsets are code points in the document as it is now (`ReviewFile.current`), and follow it while the
+person types. A hunk whose lines the person changed is in conflict until the old lines stand there again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from lido.edits import hunks as diff
+from lido.edits.hunks import Edit
+
+if TYPE_CHECKING:
+    from lido.edits.apply import FileChange
+
+State = Literal["pending", "accepted", "rejected", "conflict", "failed", "undone"]
+Decision = Literal["accept", "reject"]
+FileKind = Literal["modify", "create", "delete", "rename"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewHunk:
+    """`current[start:end]` is `old` while pending and `new` once accepted.
+
+    `whole` marks the hunk that stands for the file itself: its creation, deletion or renaming.
+    """
+
+    id: str
+    start: int
+    end: int
+    old: str
+    new: str
+    description: str = ""
+    state: State = "pending"
+    whole: bool = False
+    conflict_text: str | None = None
+    """In conflict: what stands there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFile:
+    """`path` is absolute (or an untitled document's URI); `before` and `after` are the texts the review
+    was made from, None where the file does not exist on that side; `current` is the document now."""
+
+    path: str
+    kind: FileKind
+    before: str | None
+    after: str | None
+    current: str | None
+    hunks: tuple[ReviewHunk, ...]
+    new_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    id: str
+    title: str
+    files: tuple[ReviewFile, ...]
+
+    def hunk(self, hunk_id: str) -> ReviewHunk | None:
+        return next((h for f in self.files for h in f.hunks if h.id == hunk_id), None)
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is still to be decided."""
+        return any(h.state in ("pending", "conflict") for f in self.files for h in f.hunks)
+
+
+class Applied(NamedTuple):
+    """What accepting comes to in one file: text edits in `file.current`, or the file operation."""
+
+    file: ReviewFile
+    """As it was before the decision."""
+    edits: tuple[Edit, ...]
+    operation: Literal["edit", "create", "delete", "rename"]
+
+
+class Decided(NamedTuple):
+    review: Review
+    """As it is once `applied` has been applied."""
+    applied: tuple[Applied, ...]
+    messages: dict[str, str]
+    """Hunk id → why it did not take the wanted state."""
+
+
+def start(changes: Iterable[FileChange], review_id: str, title: str, new_id: Callable[[], str]) -> Review:
+    """A review of `changes`, every hunk pending."""
+    files: list[ReviewFile] = []
+    for change in changes:
+        found: list[ReviewHunk] = []
+        if change.kind == "create":
+            text = change.after or ""
+            count = len(diff.split_lines(text))
+            found.append(ReviewHunk(new_id(), 0, 0, "", text, f"Create the file ({count} lines)", whole=True))
+        elif change.kind == "delete":
+            text = change.before or ""
+            found.append(ReviewHunk(new_id(), 0, len(text), text, "", "Delete the file", whole=True))
+        else:
+            if change.kind == "rename":
+                found.append(
+                    ReviewHunk(new_id(), 0, 0, "", "", f"Rename the file to {change.new_path}", whole=True)
+                )
+            found += [
+                ReviewHunk(new_id(), h.start, h.end, h.old, h.new, h.description)
+                for h in diff.hunks(change.before or "", change.after or "")
+            ]
+        if found:
+            files.append(
+                ReviewFile(
+                    change.path, change.kind, change.before, change.after, change.before, tuple(found),
+                    change.new_path,
+                )
+            )  # fmt: skip
+    return Review(review_id, title, tuple(files))
+
+
+def decide(review: Review, hunk_ids: Collection[str], decision: Decision) -> Decided:
+    """Accept or reject any of the hunks. Nothing is written here: the caller applies `applied`, and keeps
+    the old review where that fails."""
+    wanted = set(hunk_ids)
+    known = {h.id for f in review.files for h in f.hunks}
+    messages = dict.fromkeys(wanted - known, "There is no such hunk.")
+    files: list[ReviewFile] = []
+    applied: list[Applied] = []
+    for file in review.files:
+        if not any(h.id in wanted for h in file.hunks):
+            files.append(file)
+            continue
+        new_file, done = _decide_file(file, wanted, decision, messages)
+        files.append(new_file)
+        applied += done
+    return Decided(replace(review, files=tuple(files)), tuple(applied), messages)
+
+
+def _decide_file(
+    file: ReviewFile, wanted: set[str], decision: Decision, messages: dict[str, str]
+) -> tuple[ReviewFile, list[Applied]]:
+    states: list[ReviewHunk] = []
+    taken: dict[str, Edit] = {}
+    operation: Literal["create", "delete", "rename"] | None = None
+    for hunk in file.hunks:
+        if hunk.id not in wanted:
+            states.append(hunk)
+        elif hunk.state not in ("pending", "conflict"):
+            if (hunk.state, decision) not in (("accepted", "accept"), ("rejected", "reject")):
+                messages[hunk.id] = f"It is {hunk.state} already."
+            states.append(hunk)
+        elif decision == "reject":
+            states.append(replace(hunk, state="rejected"))
+        elif hunk.state == "conflict":
+            messages[hunk.id] = "These lines were changed meanwhile; both texts are in the review."
+            states.append(hunk)
+        else:
+            states.append(replace(hunk, state="accepted"))
+            if hunk.whole:
+                operation = file.kind  # type: ignore[assignment] # a modify file has no whole hunk
+            else:
+                taken[hunk.id] = Edit(hunk.start, hunk.end, hunk.new)
+    applied: list[Applied] = []
+    new = replace(file, hunks=tuple(states))
+    if taken:
+        applied.append(Applied(file, tuple(taken.values()), "edit"))
+        new = _after_edits(new, taken)
+    if operation:
+        applied.append(Applied(file, (), operation))
+        if operation != "rename":
+            new = replace(new, current=file.after)
+    return new, applied
+
+
+def _after_edits(file: ReviewFile, taken: dict[str, Edit]) -> ReviewFile:
+    """`file` once the edits of the accepted hunks (by id) stand in the document."""
+    order = sorted(range(len(file.hunks)), key=lambda i: (file.hunks[i].start, file.hunks[i].end, i))
+    shift = 0
+    placed: dict[int, ReviewHunk] = {}
+    for i in order:
+        hunk = file.hunks[i]
+        at = hunk.start + shift
+        if hunk.id in taken:
+            shift += taken[hunk.id].delta
+            placed[i] = replace(hunk, start=at, end=at + len(hunk.new))
+        else:
+            placed[i] = replace(hunk, start=at, end=hunk.end + shift)
+    return replace(
+        file,
+        hunks=tuple(placed[i] for i in range(len(file.hunks))),
+        current=diff.apply_edits(file.current or "", taken.values()),
+    )
+
+
+def undone(review: Review, hunk_ids: Collection[str]) -> Review:
+    """The review after these accepted hunks were taken back."""
+    return replace(
+        review,
+        files=tuple(
+            replace(
+                f,
+                hunks=tuple(replace(h, state="undone") if h.id in hunk_ids else h for h in f.hunks),
+            )
+            for f in review.files
+        ),
+    )
+
+
+def changed(review: Review, path: str, text: str, edits: Sequence[Edit] | None = None) -> Review:
+    """The review after the document at `path` became `text`, by `edits` one after the other (each in the
+    coordinates the one before left) where they are known, else by what differs."""
+    return replace(
+        review,
+        files=tuple(_changed_file(f, text, edits) if f.path == path else f for f in review.files),
+    )
+
+
+def _changed_file(file: ReviewFile, text: str, edits: Sequence[Edit] | None) -> ReviewFile:
+    before = file.current or ""
+    if before == text:
+        return file
+    if edits is None:
+        # Back to front, so that each one's coordinates are still those of `before`.
+        edits = [Edit(h.start, h.end, h.new) for h in reversed(diff.hunks(before, text))]
+    hunks: list[ReviewHunk] = []
+    for hunk in file.hunks:
+        a, b = hunk.start, hunk.end
+        for edit in edits:
+            a, b, _ = diff.moved(a, b, edit)
+        hunks.append(_judged(replace(hunk, start=a, end=b), text))
+    return replace(file, hunks=tuple(hunks), current=text)
+
+
+def _judged(hunk: ReviewHunk, text: str) -> ReviewHunk:
+    """Pending or in conflict, by what stands there now."""
+    if hunk.state not in ("pending", "conflict") or hunk.whole:
+        return hunk
+    now = text[hunk.start : hunk.end]
+    at_line_start = hunk.start == 0 or text[hunk.start - 1] in "\r\n"
+    at_line_end = hunk.end == len(text) or hunk.end == 0 or text[hunk.end - 1] in "\r\n"
+    if now == hunk.old and at_line_start and (at_line_end or hunk.end == hunk.start):
+        return replace(hunk, state="pending", conflict_text=None)
+    return replace(hunk, state="conflict", conflict_text=now)
