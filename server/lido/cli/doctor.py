@@ -1,0 +1,167 @@
+"""``lido doctor``: finds what is wrong and says how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lido import settings as configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    area: str
+    ok: bool
+    message: str
+    fix: str = ""
+
+
+def command(
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")] = False,
+) -> None:
+    """Check configuration, models, grammars, database and editors; exit 1 with a fix for each problem."""
+    checks = asyncio.run(_run())
+    if json:
+        from json import dumps
+
+        print(dumps([asdict(check) for check in checks], indent=2))
+    else:
+        _show(checks)
+    raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+
+
+async def _run() -> list[Check]:
+    settings, problems = configuration.load(roots=[Path.cwd()])
+    checks = [*_configuration(problems), *_home(configuration.Home()), *_grammars(), *_engine(settings)]
+    checks += await _backends(settings)
+    return [*checks, *_editors()]
+
+
+def _configuration(problems: list[configuration.Problem]) -> Iterator[Check]:
+    path = configuration.config_path()
+    for problem in problems:
+        yield Check("configuration", False, str(problem), f"Edit {problem.source}.")
+    if not problems:
+        yield Check("configuration", True, f"{path}" + ("" if path.exists() else " (not there: defaults)"))
+
+
+def _home(home: configuration.Home) -> Iterator[Check]:
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home.root):
+            pass
+    except OSError as error:
+        fix = "Make it writable, or set LIDO_HOME to a folder that is."
+        yield Check("home", False, f"{home.root} cannot be written: {error.strerror}", fix)
+        return
+    free = shutil.disk_usage(home.root).free
+    yield Check(
+        "home",
+        free > 100e6,
+        f"{home.root}, {free / 1e9:.1f} GB free",
+        "Free some space: events and models are kept here.",
+    )
+    for path in (home.events, home.conversations):
+        if not path.exists():
+            continue
+        try:
+            with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as database:
+                answer = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            good, said = answer == "ok", str(answer)
+        except sqlite3.Error as error:
+            good, said = False, str(error)
+        fix = f"Move {path} aside; Lido begins a new one."
+        yield Check("database", good, f"{path.name}: {said}", fix)
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            yield Check("database", False, f"{path.name} can be read by others", f"chmod 600 {path}")
+
+
+def _grammars() -> Iterator[Check]:
+    began = time.perf_counter()
+    try:
+        from lido.workspace import syntax
+
+        errors = syntax.errors("python", "def f(:\n")
+    except ImportError as error:
+        yield Check("grammars", False, str(error), "Install Lido again: a dependency is missing.")
+        return
+    spent = time.perf_counter() - began
+    yield Check("grammars", errors > 0, f"tree-sitter parses ({spent * 1000:.0f} ms)", "Install Lido again.")
+
+
+def _engine(settings: configuration.Settings) -> Iterator[Check]:
+    from importlib.util import find_spec
+
+    if any(model.provider == "embedded" for model in settings.models.values()):
+        yield Check(
+            "engine",
+            find_spec("xllamacpp") is not None,
+            "the embedded engine (llama.cpp)" + ("" if find_spec("xllamacpp") else " is not installed"),
+            f"{sys.executable} -m pip install 'lido-lsp[local]'",
+        )
+
+
+async def _backends(settings: configuration.Settings) -> list[Check]:
+    from lido.models.registry import Models
+
+    models = Models(settings, configuration.Home())
+    checks = []
+    try:
+        roles: dict[str, list[str]] = {}
+        for role in ("completion", "chat", "plan"):
+            for name in settings.role(role):  # type: ignore[arg-type]
+                roles.setdefault(name, []).append(role)
+        for name in settings.models:
+            serves = ", ".join(roles.get(name, [])) or "no role"
+            probe = await models.backend(name).probe()
+            text = f"{name} ({serves}): {probe.message}"
+            checks.append(Check("model", probe.ok, f"{text} [{probe.seconds:.2f} s]", probe.advice))
+    finally:
+        await models.close()
+    return checks
+
+
+EDITORS = {
+    "code": "VS Code",
+    "nvim": "Neovim",
+    "emacs": "Emacs",
+    "hx": "Helix",
+    "kate": "Kate",
+    "zed": "Zed",
+    "idea": "IntelliJ IDEA",
+    "subl": "Sublime Text",
+    "vim": "Vim",
+}
+
+
+def _editors() -> Iterator[Check]:
+    found = [name for program, name in EDITORS.items() if shutil.which(program)]
+    yield Check("editors", True, ", ".join(found) or "none of the known ones on PATH; see clients/README.md")
+
+
+def _show(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False)
+    area = ""
+    for check in checks:
+        mark = "[green]✓[/]" if check.ok else "[red]✗[/]"
+        console.print(f"{check.area if check.area != area else '':<14} {mark} {escape(check.message)}")
+        if not check.ok:
+            console.print(f"{'':<16} [yellow]→ {escape(check.fix)}[/]")
+        area = check.area
+    bad = sum(not check.ok for check in checks)
+    console.print()
+    console.print("[green]All is well.[/]" if not bad else f"[red]{bad} to mend.[/]")
