@@ -177,6 +177,10 @@ class Home:
         return self.root / "journal"
 
     @property
+    def plans(self) -> Path:
+        return self.root / "plans"
+
+    @property
     def models(self) -> Path:
         return self.root / "models"
 

@@ -67,13 +67,7 @@ async def test_a_follow_up_has_the_earlier_turns(make, root: Path):
 
 async def test_cancelling_closes_the_model_and_keeps_what_came(make):
     chat, models = make("A first part…hang…")
-    seen: list[str] = []
-
-    async def read():
-        async for piece in chat.send(None, "Q"):
-            seen.append(piece)
-
-    task = asyncio.create_task(read())
+    task = asyncio.create_task(collect(chat.send(None, "Q")))
     await models.hanging.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

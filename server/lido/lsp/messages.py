@@ -85,6 +85,8 @@ class ChatSend(Wire):
     conversation_id: Id | None = None
     attachments: list[Attachment] = Field(default_factory=list, max_length=200)
     model: str | None = None
+    replaces: Id | None = None
+    """An earlier question's message id: this one takes its place, with all that followed."""
     partial_result_token: str | int | None = None
     work_done_token: str | int | None = None
 
@@ -99,6 +101,8 @@ class ChatAnswer(Wire):
     text: str
     code_blocks: list[CodeBlock]
     usage: TokenUsage
+    notes: list[str] = []
+    """Sentences for the person: what was left out, which citations do not exist."""
 
 
 class ConversationRef(Wire):

@@ -29,6 +29,10 @@ from lido.workspace.documents import Document, Documents
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from lido.chat.service import Chat
+    from lido.edits.files import Workspace
+    from lido.plan.agent import Plans
+    from lido.workspace.attachments import Attachments
     from lido.workspace.privacy import Privacy
 
 log = logging.getLogger(__name__)
@@ -145,6 +149,42 @@ class LidoServer(LanguageServer):
         from lido.workspace.privacy import Privacy
 
         return Privacy(self.roots, self.settings.privacy)
+
+    def opened(self, path: Path) -> str | None:
+        """The text of the document that the editor has open for `path`. From any thread."""
+        real = os.path.realpath(path)
+        for document in self.documents.open_documents():
+            if document.path and (document.path == path or os.path.realpath(document.path) == real):
+                return document.text
+        return None
+
+    @cached_property
+    def files(self) -> Workspace:
+        """What edits may read and touch."""
+        from lido.edits.files import Workspace
+
+        return Workspace(self.roots, self.privacy.blocked, self.opened)
+
+    @cached_property
+    def attachments(self) -> Attachments:
+        from lido.workspace.attachments import Attachments
+
+        return Attachments(self.roots, self.privacy, self.opened)
+
+    @cached_property
+    def chat(self) -> Chat:
+        from lido.chat.conversations import Conversations
+        from lido.chat.service import Chat
+
+        return Chat(self.models, Conversations(self.home.conversations), self.attachments)
+
+    @cached_property
+    def plans(self) -> Plans:
+        from lido.plan.agent import Plans
+
+        return Plans(
+            self.models, self.attachments, self.files, self.reviews, self.settings.plan, self.home.plans
+        )
 
     # ------------------------------------------------------------------ session
 

@@ -27,8 +27,8 @@ _COMMON = frozenset(
     re.findall(
         r"\w+",
         "the a an and or of to in is it its for on with that this as be by are was does do how where what "
-        "why when which from into not should must can have has i we you my our your if then so at all add make "
-        "use self def return import class function file code please",
+        "why when which from into not should must can have has i we you my our your if then so at all add "
+        "make use self def return import class function file code please",
     )
 )
 

@@ -1,0 +1,126 @@
+"""``lido/plan/…``: runs of the planner over the protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol import types as lsp
+
+from lido.lsp import attachments
+from lido.lsp import messages as m
+from lido.lsp.server import RequestFailed
+
+if TYPE_CHECKING:
+    from lido.lsp.server import LidoServer
+    from lido.plan.run import Update
+
+
+def register(server: LidoServer) -> None:
+    @server.own("lido/plan/start", m.PlanStart)
+    async def start(params: m.PlanStart) -> m.PlanStarted:
+        if not params.instruction.strip():
+            raise RequestFailed("Say what is to be done.")
+        progress = _Progress(server, params.work_done_token)
+        await progress.begin(params.instruction)
+
+        def updated(update: Update) -> None:
+            server.protocol.notify("lido/plan/update", encode(update).encode())
+            progress.report(update)
+
+        plan_id = server.plans.start(
+            params.instruction,
+            attachments.decode(server, params.attachments),
+            params.mode,
+            params.test_command,
+            updated,
+        )
+        progress.on_cancel(plan_id)
+        return m.PlanStarted(plan_id=plan_id)
+
+    @server.own("lido/plan/answer", m.PlanAnswer)
+    async def answer(params: m.PlanAnswer) -> None:
+        from lido.plan.agent import NotWaiting, UnknownPlan
+
+        try:
+            server.plans.answer(params.plan_id, params.text)
+        except UnknownPlan:
+            raise RequestFailed("There is no such plan in this session.") from None
+        except NotWaiting:
+            raise RequestFailed("The plan asks nothing at the moment.") from None
+
+    @server.own("lido/plan/cancel", m.PlanRef)
+    async def cancel(params: m.PlanRef) -> None:
+        from lido.plan.agent import UnknownPlan
+
+        try:
+            await server.plans.cancel(params.plan_id)
+        except UnknownPlan:
+            raise RequestFailed("There is no such plan in this session.") from None
+
+
+def encode(update: Update) -> m.PlanUpdate:
+    return m.PlanUpdate(
+        plan_id=update.plan_id,
+        state=update.state,
+        steps=[
+            m.PlanStep(title=s.title, detail=s.detail, files=list(s.files), state=s.state)
+            for s in update.steps
+        ],
+        message=update.message or None,
+        question=update.question or None,
+        review_id=update.review_id or None,
+    )
+
+
+class _Progress:
+    """Work-done progress of one run: on the request's token, else on one of our own where the client
+    shows such."""
+
+    def __init__(self, server: LidoServer, token: str | int | None) -> None:
+        self._server = server
+        self._token = token
+        self._open = False
+
+    async def begin(self, instruction: str) -> None:
+        window = self._server.client_capabilities.window
+        if self._token is None and window and window.work_done_progress:
+            import uuid
+
+            self._token = str(uuid.uuid4())
+            await self._server.work_done_progress.create_async(self._token)
+        if self._token is not None:
+            self._open = True
+            title = instruction.strip().splitlines()[0][:60]
+            self._server.work_done_progress.begin(
+                self._token, lsp.WorkDoneProgressBegin(title=f"Lido: {title}", cancellable=True)
+            )
+
+    def on_cancel(self, plan_id: str) -> None:
+        """The person's cancel button ends the run."""
+        if self._token is None:
+            return
+        tokens = self._server.work_done_progress.tokens
+        if (future := tokens.get(self._token)) is not None:
+            future.add_done_callback(
+                lambda done: (
+                    self._server.spawn(self._server.plans.cancel(plan_id), "cancel plan")
+                    if done.cancelled()
+                    else None
+                )
+            )
+
+    def report(self, update: Update) -> None:
+        from lido.plan.run import FINAL
+
+        if not self._open or self._token is None:
+            return
+        if update.state in FINAL:
+            self._open = False
+            self._server.work_done_progress.end(
+                self._token, lsp.WorkDoneProgressEnd(message=update.message or update.state)
+            )
+            self._server.work_done_progress.tokens.pop(self._token, None)
+        else:
+            self._server.work_done_progress.report(
+                self._token, lsp.WorkDoneProgressReport(message=update.question or update.message)
+            )
