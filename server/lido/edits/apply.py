@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import logging
 import os
 import posixpath
@@ -16,11 +17,11 @@ from typing import Literal
 
 from lido.edits import hunks as diff
 from lido.edits import matching, review
-from lido.edits.files import FileText, Refused, Workspace, read_bytes
+from lido.edits.files import FileText, Refused, Workspace, line_ending, read_bytes, with_line_ending
 from lido.edits.formats import FileEdit, Lines, Replace, Whole
-from lido.edits.hunks import Edit
 from lido.edits.journal import Entry, Image, Journal, Recovered, remove_folders
 from lido.edits.review import Review
+from lido.workspace.documents import Edit
 
 log = logging.getLogger(__name__)
 
@@ -103,37 +104,183 @@ def resolve(edits: Iterable[FileEdit], read: Read, syntax_errors: SyntaxErrors =
     return Resolution(tuple(changes), tuple(rejected))
 
 
+class _Rejected(Exception):  # noqa: N818 - carries an answer up
+    def __init__(self, rejection: Rejection) -> None:
+        self.rejection = rejection
+
+
 def _resolve_file(
     path: str, edits: Sequence[FileEdit], read: Read, syntax_errors: SyntaxErrors
 ) -> FileChange | list[Rejection]:
     form = edits[0].format
     try:
         before = read(path)
+        kinds = {edit.kind for edit in edits}
+        if "delete" in kinds:
+            if before is None:
+                return [Rejection(path, "not_found", "there is no such file to delete", format=form)]
+            if len(edits) > 1:
+                return [Rejection(path, "overlap", "it is both deleted and changed", format=form)]
+            return FileChange(path, "delete", before, None, None, form)
+        if before is None and "rename" in kinds:
+            return [Rejection(path, "not_found", "there is no such file to rename", format=form)]
+        after, rungs = _apply_all(path, before, edits)
+        new_path = next((edit.new_path for edit in edits if edit.kind == "rename" and edit.new_path), None)
+        if new_path is not None:
+            new_path = posixpath.normpath(new_path)
+            if read(new_path) is not None:
+                return [Rejection(path, "exists", f"{new_path} exists already", format=form)]
     except Refused as error:
         return [Rejection(path, "refused", str(error), format=form)]
-    text = before or ""
+    except _Rejected as error:
+        return [error.rejection]
+    if after == before and new_path is None:
+        return [Rejection(path, "no_change", "it changes nothing", format=form)]
+    if after and syntax_errors(path, after) > (syntax_errors(path, before) if before else 0):
+        return [Rejection(path, "syntax", "the file would have new syntax errors", format=form)]
+    kind: Literal["modify", "create", "rename"]
+    kind = "rename" if new_path is not None else "create" if before is None else "modify"
+    return FileChange(path, kind, before, after, new_path, form, tuple(rungs))
+
+
+def _apply_all(path: str, before: str | None, edits: Sequence[FileEdit]) -> tuple[str, list[str]]:
+    """The text after all changes. Each is looked for in the text as it was, and, where it is not there,
+    in the text as the ones before left it (models write some edits on top of others)."""
+    base = before or ""
+    index = matching.Index(base)
+    taken: list[Edit] = []
     rungs: list[str] = []
+    cursor = 0
     for edit in edits:
         for change in edit.changes:
-            if isinstance(change, Replace):
-                if not change.search and not text:
-                    text = change.replace
-                    continue
-                found = matching.find(text, change.search, change.replace, change.line)
-                if isinstance(found, matching.NoMatch):
-                    return [
-                        Rejection(path, found.reason, found.message, change.search, found.candidates, form)
-                    ]
-                text = diff.apply_edits(text, [Edit(found.start, found.end, found.replacement)])
-                rungs.append(found.rung)
-            elif isinstance(change, Whole):
-                text = change.text
-            elif isinstance(change, Lines):
-                return [Rejection(path, "unsupported", "line ranges are not read yet", format=form)]
-    if before is not None and syntax_errors(path, text) > syntax_errors(path, before):
-        return [Rejection(path, "syntax", "the result would not parse", format=form)]
-    kind: Literal["modify", "create"] = "create" if before is None else "modify"
-    return FileChange(path, kind, before, text, None, form, tuple(rungs))
+            if isinstance(change, Whole):
+                if taken:
+                    raise _Rejected(
+                        Rejection(path, "overlap", "it is both rewritten and edited", format=edit.format)
+                    )
+                text, rung = _whole(path, before, change, edit)
+                base, before = text, text
+                index = matching.Index(base)
+                rungs.append(rung)
+                continue
+            if isinstance(change, Lines):
+                found: matching.Match | matching.NoMatch = _line_range(index, change, edit)
+            elif before is None and not change.search.strip():
+                found = matching.Match((Edit(len(base), len(base), change.replace),), "exact")
+            elif before is None:
+                raise _Rejected(
+                    Rejection(path, "not_found", "there is no such file", change.search, format=edit.format)
+                )
+            else:
+                found = matching.find(index, change, cursor if change.ordered else 0)
+            clash = isinstance(found, matching.Match) and any(
+                _overlap(one, other) for one in found.edits for other in taken
+            )
+            if taken and (clash or (isinstance(found, matching.NoMatch) and found.reason != "ambiguous")):
+                if not isinstance(change, Replace):
+                    raise _Rejected(Rejection(path, "overlap", "two edits overlap", format=edit.format))
+                later = matching.Index(diff.apply_edits(base, taken))
+                again = matching.find(later, change, 0)
+                if isinstance(again, matching.Match) and again.rung != "fuzzy":
+                    base, index, taken, found = later.text, later, [], again
+                elif clash:
+                    raise _Rejected(
+                        Rejection(path, "overlap", "two edits overlap", change.search, format=edit.format)
+                    )
+            if isinstance(found, matching.NoMatch):
+                quoted = change.search if isinstance(change, Replace) else ""
+                raise _Rejected(
+                    Rejection(path, found.reason, found.message, quoted, found.candidates, edit.format)
+                )
+            taken += found.edits
+            rungs.append(found.rung)
+            if found.edits:
+                cursor = bisect.bisect_left(index.starts, max(one.end for one in found.edits))
+    return diff.apply_edits(base, taken), rungs
+
+
+def _overlap(a: Edit, b: Edit) -> bool:
+    """Two edits clash where they share text, or both insert at one point."""
+    if a.start == a.end and b.start == b.end:
+        return a.start == b.start
+    return a.start < b.end and b.start < a.end
+
+
+def _line_range(index: matching.Index, change: Lines, edit: FileEdit) -> matching.Match | matching.NoMatch:
+    count = len(index.lines)
+    if change.first > count or change.last > count:
+        return matching.NoMatch("not_found", f"the file has only {count} lines")
+    start, end = index.starts[change.first], index.starts[change.last]
+    text = with_line_ending(change.text, index.ending)
+    if edit.format == "lines" and not _resembles(index.text[start:end], text):
+        return matching.NoMatch("weak", "the lines it names look nothing like those it gives for them")
+    if end == len(index.text) and index.text and index.text[-1] not in "\r\n":
+        text = (index.ending if start == end else "") + text.removesuffix(index.ending)
+    return matching.Match((Edit(start, end, text),), "lines")
+
+
+def _resembles(old: str, new: str) -> bool:
+    """Whether a third of the lines, or the text at large, is the same."""
+    from rapidfuzz import fuzz
+
+    a = {line.strip() for line in old.splitlines() if line.strip()}
+    b = {line.strip() for line in new.splitlines() if line.strip()}
+    return not a or len(a & b) * 3 >= len(a) or fuzz.ratio(old[:20_000], new[:20_000]) >= 50
+
+
+def _whole(path: str, before: str | None, change: Whole, edit: FileEdit) -> tuple[str, str]:
+    text = change.text
+    if change.label and (before is None or not before.startswith(change.label)):
+        # The first line only named the file.
+        lines = diff.split_lines(text)[1:]
+        text = "".join(lines[1:] if lines and not lines[0].strip() else lines)
+    if before is None or not before.strip():
+        if any(matching.is_elision(line) and "..." in line for line in text.splitlines()[:5000]) and (
+            any(matching.is_elision(line) and len(line.strip()) > 6 for line in text.splitlines()[:5000])
+        ):
+            raise _Rejected(
+                Rejection(path, "weak", "it leaves out lines of a file that is new", format=edit.format)
+            )
+        return text, "whole"
+    old_lines = {line.strip() for line in before.splitlines()}
+    elided = [
+        line for line in text.splitlines() if matching.is_elision(line) and line.strip() not in old_lines
+    ]
+    if elided:
+        filled = matching.fill_in(before, text)
+        if isinstance(filled, matching.NoMatch):
+            raise _Rejected(Rejection(path, filled.reason, filled.message, format=edit.format))
+        return filled, "elided"
+    if not change.explicit and not _rewrites(before, text):
+        filled = matching.fill_in(before, text, excerpt=True)
+        if isinstance(filled, matching.NoMatch):
+            why = f"the code block looks like an excerpt of the file, and {filled.message}"
+            raise _Rejected(Rejection(path, "weak", why, format=edit.format))
+        return filled, "excerpt"
+    ending = line_ending(before)
+    text = with_line_ending(text, ending)
+    if not before.endswith(("\n", "\r")):
+        text = text.removesuffix(ending)
+    elif text and not text.endswith(("\n", "\r")):
+        text += ending
+    return text, "whole"
+
+
+def _rewrites(before: str, after: str) -> bool:
+    """Whether a code block is the file rewritten, rather than a piece of it or an example: it keeps half of
+    the lines, and does not simply leave off the file's beginning or end."""
+    old = [line.strip() for line in before.splitlines()]
+    new = [line.strip() for line in after.splitlines()]
+    blocks = diff.diff_lines(old, new)
+    told = sum(1 for line in old if line)
+    kept = sum(1 for block in blocks if block.equal for line in old[block.a1 : block.a2] if line)
+    if kept * 2 < told:
+        return False
+    for block in (blocks[0], blocks[-1]):
+        gone = sum(1 for line in old[block.a1 : block.a2] if line)
+        if not block.equal and block.b1 == block.b2 and gone * 5 > told:
+            return False
+    return True
 
 
 # ---------------------------------------------------------------- changes → editor or disk

@@ -10,20 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lido.workspace.documents import Edit
+
 # Cells of the LCS bit matrix (lines × lines) that are worth computing exactly; 64 to a word, so 64 MB.
 _EXACT_CELLS = 512_000_000
-
-
-class Edit(NamedTuple):
-    """Replace ``text[start:end]`` by `text`."""
-
-    start: int
-    end: int
-    text: str
-
-    @property
-    def delta(self) -> int:
-        return len(self.text) - (self.end - self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +292,7 @@ def moved(start: int, end: int, edit: Edit) -> tuple[int, int, bool]:
     An insertion exactly at `start` pushes the range on; one exactly at `end` leaves it.
     """
     e_start, e_end, _ = edit
-    delta = edit.delta
+    delta = len(edit.text) - (e_end - e_start)
     if e_end <= start and not (start == end == e_end and e_start < start):
         return start + delta, end + delta, False
     if e_start >= end:

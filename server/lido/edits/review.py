@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lido.edits import hunks as diff
-from lido.edits.hunks import Edit
+from lido.workspace.documents import Edit
 
 if TYPE_CHECKING:
     from lido.edits.apply import FileChange
@@ -180,7 +180,7 @@ def _after_edits(file: ReviewFile, taken: dict[str, Edit]) -> ReviewFile:
         hunk = file.hunks[i]
         at = hunk.start + shift
         if hunk.id in taken:
-            shift += taken[hunk.id].delta
+            shift += len(hunk.new) - (hunk.end - hunk.start)
             placed[i] = replace(hunk, start=at, end=at + len(hunk.new))
         else:
             placed[i] = replace(hunk, start=at, end=hunk.end + shift)
