@@ -5,7 +5,7 @@ Texts in requests have passed the privacy gate before they reach a backend (`Mod
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -100,12 +100,13 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What `lido doctor` shows: `ok`, a sentence, seconds to answer."""
+    """What `lido doctor` shows: `ok`, a sentence, seconds to answer, and how to mend it."""
 
     ok: bool
     message: str
     seconds: float
     models: tuple[str, ...] = ()
+    advice: str = ""
 
 
 ErrorKind = Literal[
@@ -148,11 +149,11 @@ class Backend(Protocol):
     capabilities: Capabilities
     """Best knowledge so far; may be refined by the first answer or by `probe`."""
 
-    def complete(self, request: TextRequest) -> AsyncIterator[Chunk]:
+    def complete(self, request: TextRequest) -> AsyncGenerator[Chunk, None]:
         """Raises ModelError, before or between chunks."""
         ...
 
-    def chat(self, request: ChatRequest) -> AsyncIterator[Chunk]:
+    def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Raises ModelError, before or between chunks."""
         ...
 

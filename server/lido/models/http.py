@@ -1,0 +1,405 @@
+"""One endpoint over HTTP: pool, time limits by phase, retries, circuit breaker, cancellation.
+
+Streams are async generators around one response: closing the generator, or cancelling the task that reads
+it, closes the connection, and the engine behind it stops generating.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import httpx
+from httpx_sse import EventSource, SSEError
+
+from lido.models.base import ErrorKind, ModelError
+from lido.settings import ModelSettings
+
+if TYPE_CHECKING:
+    import ssl
+
+RETRIED = {429, 502, 503, 504}
+"""Statuses that say "not now" before anything was generated."""
+MAX_RETRY_AFTER = 10.0
+"""Seconds; a backend that asks for a longer pause gets no retry, the person is told instead."""
+MAX_EVENT = 8 * 1024 * 1024
+"""Characters of one streamed event."""
+
+
+class Breaker:
+    """Stops asking a backend that keeps failing: after three failures in a row it is left alone for a
+    while (1 s, doubling to 30 s), then one request is let through to see."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._until = 0.0
+        self._probing = False
+
+    def check(self, backend: str) -> None:
+        """Raises ModelError while the backend is left alone."""
+        if self._failures < 3:
+            return
+        wait = self._until - self._clock()
+        if wait > 0 or self._probing:
+            raise ModelError(
+                "unreachable",
+                f"The model {backend!r} failed {self._failures} times in a row and is left alone for now.",
+                "`lido doctor` shows why.",
+                retry_after=max(wait, 1.0),
+                backend=backend,
+            )
+        self._probing = True
+
+    def succeeded(self) -> None:
+        self._failures, self._probing = 0, False
+
+    def failed(self) -> None:
+        self._failures += 1
+        self._probing = False
+        self._until = self._clock() + min(30.0, 2.0 ** (self._failures - 3))
+
+    def abandoned(self) -> None:
+        """The request was cancelled: nothing was learned."""
+        self._probing = False
+
+
+class Endpoint:
+    """Requests to one configured model. `base` is asked for each time: an engine of our own may move."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: ModelSettings,
+        base: Callable[[], Awaitable[str]],
+        headers: Callable[[bool], Awaitable[dict[str, str]]],
+        *,
+        trust_env: bool = True,
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._base = base
+        self._headers = headers
+        self._trust_env = trust_env
+        self._client: httpx.AsyncClient | None = None
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self.breaker = Breaker()
+
+    def _open(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                http2=True,
+                follow_redirects=False,  # a redirect would carry the prompt, and the key, elsewhere
+                trust_env=self._trust_env,
+                verify=_verify(self._settings) if self._trust_env else False,
+                timeout=httpx.Timeout(None, connect=self._settings.timeouts.connect),
+                limits=httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=60),
+            )
+        return self._client
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def get(self, path: str, timeout: float = 5.0) -> Any:
+        """JSON of a GET. Raises ModelError."""
+        return await self._json("GET", path, None, timeout)
+
+    async def post(self, path: str, body: dict[str, Any], timeout: float = 30.0) -> Any:
+        """JSON of a POST. Raises ModelError."""
+        return await self._json("POST", path, body, timeout)
+
+    async def _json(self, method: str, path: str, body: dict[str, Any] | None, timeout: float) -> Any:
+        try:
+            async with asyncio.timeout(timeout):
+                url = await self._base() + path
+                headers = await self._headers(False)
+                response = await self._open().request(method, url, json=body, headers=headers)
+        except TimeoutError:
+            self._fail("timeout", f"no answer within {timeout:.0f} s")
+        except httpx.HTTPError as error:
+            self._unreachable(error)
+        if response.status_code != 200:
+            try:
+                self._refused(response, response.text)
+            except _RetryError as retry:
+                raise retry.error from None
+        try:
+            return response.json()
+        except ValueError:
+            self._fail("bad_answer", "the answer is not JSON", "Is base_url the API's, for example …/v1 ?")
+
+    async def stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """Server-sent events of a POST, as JSON objects, without the closing ``[DONE]``.
+
+        Raises ModelError. Retried with jitter only before the first event.
+        """
+        self.breaker.check(self.name)
+        try:
+            async with self._slots, asyncio.timeout(self._settings.timeouts.total):
+                attempt, fresh_key = 0, False
+                while True:
+                    try:
+                        async with aclosing(self._attempt(path, body, fresh_key)) as events:
+                            async for event in events:
+                                self.breaker.succeeded()
+                                yield event
+                        self.breaker.succeeded()
+                        return
+                    except _RetryError as retry:
+                        error = retry.error
+                    if error.kind == "auth":
+                        if fresh_key:
+                            raise error
+                        fresh_key = True
+                        continue
+                    pause = error.retry_after
+                    if attempt >= self._settings.max_retries or (pause or 0) > MAX_RETRY_AFTER:
+                        raise error
+                    await asyncio.sleep(pause or random.uniform(0.1, 0.4) * 2**attempt)
+                    attempt += 1
+        except TimeoutError:
+            self.breaker.failed()
+            self._fail(
+                "timeout",
+                f"the answer took longer than {self._settings.timeouts.total:.0f} s",
+                f"Raise models.{self.name}.timeouts.total, or ask for less.",
+            )
+        except ModelError as error:
+            if error.kind in ("unreachable", "timeout", "engine", "bad_answer"):
+                self.breaker.failed()
+            else:
+                self.breaker.succeeded()
+            raise
+        except (GeneratorExit, asyncio.CancelledError):
+            self.breaker.abandoned()
+            raise
+
+    async def _attempt(
+        self, path: str, body: dict[str, Any], fresh_key: bool
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        limits = self._settings.timeouts
+        first = True
+        try:
+            url = await self._base() + path
+            headers = await self._headers(fresh_key)
+            request = self._open().build_request("POST", url, json=body, headers=headers)
+            async with asyncio.timeout(limits.first_token):
+                response = await self._open().send(request, stream=True)
+            try:
+                if response.status_code != 200:
+                    async with asyncio.timeout(limits.connect):
+                        text = await _some(response)
+                    self._refused(response, text)
+                events = self._events(response)
+                async with aclosing(events):
+                    while True:
+                        try:
+                            async with asyncio.timeout(
+                                limits.first_token if first else limits.between_tokens
+                            ):
+                                event = await anext(events)
+                        except StopAsyncIteration:
+                            break
+                        first = False
+                        yield event
+            finally:
+                await response.aclose()
+        except TimeoutError:
+            seconds = limits.first_token if first else limits.between_tokens
+            phase = "first_token" if first else "between_tokens"
+            self._fail(
+                "timeout",
+                f"no {'answer' if first else 'further word'} within {seconds:.0f} s",
+                f"The model may be overloaded; models.{self.name}.timeouts.{phase} sets the limit.",
+            )
+        except httpx.HTTPError as error:
+            if first and isinstance(
+                error, httpx.ConnectError | httpx.ConnectTimeout | httpx.RemoteProtocolError
+            ):
+                raise _RetryError(self._unreachable_error(error)) from None
+            self._unreachable(error)
+
+    async def _events(self, response: httpx.Response) -> AsyncGenerator[dict[str, Any], None]:
+        kind = response.headers.get("content-type", "")
+        if "text/event-stream" not in kind:
+            text = await _some(response)
+            try:
+                whole = json.loads(text)
+            except ValueError:
+                whole = None
+            if not isinstance(whole, dict):
+                self._fail(
+                    "bad_answer",
+                    f"the answer is {kind or 'of no type'}, not an event stream",
+                    "Is base_url the API's, for example …/v1 ?",
+                )
+            yield self._checked(whole)
+            return
+        source = EventSource(response)
+        try:
+            async for event in source.aiter_sse():
+                if event.data.strip() == "[DONE]":
+                    return
+                if not event.data:
+                    continue
+                if len(event.data) > MAX_EVENT:
+                    self._fail("bad_answer", "one streamed event is over 8 MB")
+                try:
+                    item = json.loads(event.data)
+                except ValueError:
+                    self._fail("bad_answer", "a streamed event is not JSON")
+                if isinstance(item, dict):
+                    yield self._checked(item, event.event)
+        except SSEError as error:
+            self._fail("bad_answer", str(error))
+
+    def _checked(self, item: dict[str, Any], kind: str = "message") -> dict[str, Any]:
+        error = item.get("error")
+        if error:
+            text = error.get("message") if isinstance(error, dict) else str(error)
+            self._fail("bad_answer", f"it broke off: {_short(str(text))}")
+        return item if kind == "message" else {**item, "event": kind}
+
+    # ------------------------------------------------------------------ errors
+
+    def _fail(self, kind: ErrorKind, what: str, advice: str = "") -> NoReturn:
+        raise ModelError(kind, f"The model {self.name!r}: {what}.", advice, backend=self.name) from None
+
+    def _unreachable_error(self, error: httpx.HTTPError) -> ModelError:
+        where = _origin(error)
+        if isinstance(error, httpx.ConnectTimeout):
+            what = f"{where} did not take the connection within {self._settings.timeouts.connect:.0f} s"
+        elif isinstance(error, httpx.ConnectError):
+            what = f"{where} cannot be reached ({_short(str(error)) or type(error).__name__})"
+        else:
+            what = f"the connection to {where} broke ({_short(str(error)) or type(error).__name__})"
+        return ModelError(
+            "unreachable",
+            f"The model {self.name!r}: {what}.",
+            f"Check models.{self.name}.base_url and that the server runs; `lido doctor` tests it.",
+            backend=self.name,
+        )
+
+    def _unreachable(self, error: httpx.HTTPError) -> NoReturn:
+        raise self._unreachable_error(error) from None
+
+    def _refused(self, response: httpx.Response, text: str) -> NoReturn:
+        status = response.status_code
+        said = _short(_message(text))
+        detail = f" ({said})" if said else ""
+        kind: ErrorKind = "refused"
+        advice = ""
+        if status in (401, 403):
+            kind = "auth"
+            advice = f"Check the key: models.{self.name}.api_key_env, api_key_command or api_key_keyring."
+        elif status == 404:
+            kind = "not_found"
+            advice = f"Check models.{self.name}.base_url and model; `lido doctor` lists what is offered."
+        elif status == 429:
+            kind = "rate_limited"
+            advice = "It asks for a pause; try again later or name a second model under [roles]."
+        elif status == 413 or (status == 400 and _too_long(text)):
+            kind = "too_long"
+            advice = f"Set models.{self.name}.context_window to what the server allows."
+        elif 300 <= status < 400:
+            advice = (
+                f"It redirects elsewhere, which is not followed. Set models.{self.name}.base_url directly."
+            )
+        elif status >= 500:
+            kind = "unreachable"
+            advice = "Its own log says more; `lido doctor` tests it."
+        error = ModelError(
+            kind,
+            f"The model {self.name!r} answered {status}{detail}.",
+            advice,
+            retry_after=_retry_after(response),
+            backend=self.name,
+        )
+        if status in RETRIED or status == 401:
+            raise _RetryError(error)
+        raise error
+
+
+class _RetryError(Exception):
+    """Failed before the first event in a way that may pass."""
+
+    def __init__(self, error: ModelError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _verify(settings: ModelSettings) -> ssl.SSLContext:
+    """The system's trust store, or the configured CA file; with a client certificate where one is set."""
+    import ssl
+
+    context = ssl.create_default_context(cafile=settings.ca_file or os.environ.get("SSL_CERT_FILE") or None)
+    if settings.client_cert:
+        context.load_cert_chain(settings.client_cert, settings.client_key or None)
+    return context
+
+
+async def _some(response: httpx.Response, limit: int = 1 << 20) -> str:
+    """At most `limit` bytes of a body: an error page may be endless, and compressed a thousandfold."""
+    data = b""
+    async for piece in response.aiter_bytes():
+        data += piece
+        if len(data) > limit:
+            break
+    return data[:limit].decode(errors="replace")
+
+
+def _message(text: str) -> str:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return "" if text.lstrip().startswith("<") else text
+    for key in ("error", "detail", "message"):
+        inner = body.get(key) if isinstance(body, dict) else None
+        if isinstance(inner, dict):
+            inner = inner.get("message")
+        if isinstance(inner, str):
+            return inner
+    return ""
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:200]
+
+
+def _too_long(text: str) -> bool:
+    lowered = text.lower()
+    return any(word in lowered for word in ("context length", "context size", "too long", "maximum context"))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds that Retry-After asks for (RFC 9110, 10.2.3); dates too, against the server's own clock."""
+    value = response.headers.get("retry-after")
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        from email.utils import parsedate_to_datetime
+
+        try:
+            then = parsedate_to_datetime(value)
+            now = parsedate_to_datetime(response.headers["date"])
+            return max(0.0, (then - now).total_seconds())
+        except (ValueError, KeyError, TypeError):
+            return None
+
+
+def _origin(error: httpx.HTTPError) -> str:
+    try:
+        url = error.request.url
+    except RuntimeError:
+        return "the server"
+    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace').rpartition('@')[2]}"

@@ -1,0 +1,165 @@
+"""Names → backends: built when first needed, asked in fail-over order, behind the privacy gate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from lido.models.base import Backend, ChatRequest, Chunk, ModelError, TextRequest
+from lido.settings import Home, ModelSettings, Role, Settings
+
+if TYPE_CHECKING:
+    from lido.models.embedded import EngineState
+
+Request = TextRequest | ChatRequest
+Gate = Callable[[str], str]
+
+# provider → module and class; a module is imported with its first use.
+PROVIDERS = {
+    "openai": ("openai", "OpenAI"),
+    "llamacpp": ("llamacpp", "LlamaCpp"),
+    "ollama": ("ollama", "Ollama"),
+    "mistral": ("mistral", "Mistral"),
+    "anthropic": ("anthropic", "Anthropic"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BackendStatus:
+    name: str
+    provider: str
+    model: str
+    state: EngineState
+    message: str = ""
+
+
+def _open_gate(text: str) -> str:
+    return text
+
+
+class Models:
+    """Every configured model of a session. `gate` sees each text before it leaves (invariant: one gate)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        home: Home,
+        gate: Gate = _open_gate,
+        on_status: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settings = settings
+        self._home = home
+        self._gate = gate
+        self._on_status = on_status
+        self._backends: dict[str, Backend] = {}
+        self._last_error: dict[str, str] = {}
+
+    # ------------------------------------------------------------------ finding
+
+    def backend(self, name: str) -> Backend:
+        """The backend of ``[models.NAME]``. Raises ModelError for an unknown name."""
+        if name not in self._backends:
+            settings = self._settings.models.get(name)
+            if settings is None:
+                known = ", ".join(self._settings.models)
+                raise ModelError("not_found", f"No model is called {name!r}.", f"Configured: {known}.")
+            self._backends[name] = self._build(name, settings)
+        return self._backends[name]
+
+    def _build(self, name: str, settings: ModelSettings) -> Backend:
+        backend: Backend
+        if settings.provider == "embedded":
+            from lido.models.embedded import Embedded
+
+            backend = Embedded(name, settings, self._home, self._on_status)
+        else:
+            module, kind = PROVIDERS[settings.provider]
+            backend = getattr(import_module(f"lido.models.{module}"), kind)(name, settings)
+        return backend
+
+    def for_role(self, role: Role, name: str | None = None) -> list[Backend]:
+        """Backends that serve `role`, in fail-over order; just the one called `name` where it is given.
+        Raises ModelError for an unknown name."""
+        return [self.backend(each) for each in ([name] if name else self._settings.role(role))]
+
+    # ------------------------------------------------------------------ asking
+
+    async def stream(
+        self, role: Role, build: Callable[[Backend], Request], name: str | None = None
+    ) -> AsyncGenerator[tuple[Backend, Chunk], None]:
+        """Streams an answer from the first backend of the role that gives one.
+
+        `build` makes the request to suit the backend. Fails over only before the first chunk; raises the
+        last backend's ModelError.
+        """
+        backends = self.for_role(role, name)
+        for position, backend in enumerate(backends):
+            begun = False
+            try:
+                request = self._gated(await asyncio.to_thread(build, backend))
+                if isinstance(request, TextRequest):
+                    stream = backend.complete(request)
+                else:
+                    stream = backend.chat(request)
+                async with aclosing(stream) as chunks:
+                    async for chunk in chunks:
+                        if not begun:
+                            begun = True
+                            self._heard(backend.name, "")
+                        yield backend, chunk
+                return
+            except ModelError as error:
+                if not error.backend:
+                    error.backend = backend.name
+                self._heard(backend.name, str(error))
+                if begun or position == len(backends) - 1:
+                    raise
+
+    def _gated(self, request: Request) -> Request:
+        if isinstance(request, TextRequest):
+            return replace(
+                request,
+                prompt=self._gate(request.prompt),
+                suffix=None if request.suffix is None else self._gate(request.suffix),
+                files=tuple((path, self._gate(text)) for path, text in request.files),
+            )
+        messages = tuple(
+            replace(
+                message,
+                content=self._gate(message.content),
+                tool_calls=tuple(
+                    replace(call, arguments=self._gate(call.arguments)) for call in message.tool_calls
+                ),
+            )
+            for message in request.messages
+        )
+        return replace(request, messages=messages)
+
+    # ------------------------------------------------------------------ status
+
+    def _heard(self, name: str, problem: str) -> None:
+        if self._last_error.get(name, "") != problem:
+            self._last_error[name] = problem
+            self._on_status()
+
+    def statuses(self) -> list[BackendStatus]:
+        """Each configured model as it was last seen; nothing is asked for this."""
+        found = []
+        for name, settings in self._settings.models.items():
+            backend = self._backends.get(name)
+            problem = self._last_error.get(name, "")
+            engine = getattr(backend, "engine", None)
+            state: EngineState = engine.state if engine else "ready"
+            if problem:
+                state = "error"
+            found.append(BackendStatus(name, settings.provider, settings.model, state, problem))
+        return found
+
+    async def close(self) -> None:
+        """Closes connections and stops engines."""
+        backends, self._backends = list(self._backends.values()), {}
+        await asyncio.gather(*(backend.close() for backend in backends), return_exceptions=True)
