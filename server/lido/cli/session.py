@@ -1,0 +1,96 @@
+"""The services of a terminal session in one folder, composed as the language server composes them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lido.chat.service import Chat
+    from lido.edits.apply import Reviews
+    from lido.models.registry import Models
+    from lido.plan.agent import Plans
+    from lido.settings import Home, Settings
+    from lido.workspace.attachments import Attachment
+
+
+@dataclass
+class Session:
+    root: Path
+    home: Home
+    settings: Settings
+    models: Models
+    chat: Chat
+    plans: Plans
+    reviews: Reviews
+
+
+@asynccontextmanager
+async def session(root: Path) -> AsyncIterator[Session]:
+    """Everything that chat and plan need, closed at the end. Says on standard error what is wrong with the
+    settings."""
+    from lido import settings as configuration
+    from lido.chat.conversations import Conversations
+    from lido.chat.service import Chat
+    from lido.edits.apply import Reviews
+    from lido.edits.files import Workspace
+    from lido.edits.journal import Journal
+    from lido.models.registry import Models
+    from lido.plan.agent import Plans
+    from lido.workspace.attachments import Attachments
+    from lido.workspace.privacy import Privacy
+
+    settings, problems = configuration.load(roots=[root])
+    for problem in problems:
+        print(f"{problem}", file=sys.stderr)
+    home = configuration.Home()
+    privacy = Privacy([root], settings.privacy)
+    models = Models(settings, home, privacy.scrub)
+    attachments = Attachments([root], privacy)
+    workspace = Workspace([root], privacy.blocked)
+    reviews = Reviews(workspace, Journal(home.journal))
+    store = Conversations(home.conversations)
+    plans = Plans(models, attachments, workspace, reviews, settings.plan, home.plans)
+    try:
+        yield Session(root, home, settings, models, Chat(models, store, attachments), plans, reviews)
+    finally:
+        await plans.close()
+        await store.close()
+        await models.close()
+
+
+def attached(names: Iterable[str], root: Path) -> list[Attachment]:
+    """``FILE``, ``FILE:10-20`` (lines from 1), ``FOLDER/``, ``@workspace`` or ``@diff``. Raises ValueError
+    for what does not exist."""
+    import re
+
+    from lido.workspace.attachments import Attachment
+
+    found = []
+    for name in names:
+        if name in ("@workspace", "@diff"):
+            found.append(Attachment("workspace" if name == "@workspace" else "diff"))
+            continue
+        match = re.fullmatch(r"(?P<path>.+?):(?P<first>\d+)(?:-(?P<last>\d+))?", name)
+        path = (root / (match["path"] if match else name)).resolve()
+        if path.is_dir():
+            found.append(Attachment("folder", path))
+        elif not path.is_file():
+            raise ValueError(f"{name}: there is no such file")
+        elif match:
+            first = max(1, int(match["first"]))
+            found.append(Attachment("selection", path, (first - 1, int(match["last"] or first))))
+        else:
+            found.append(Attachment("file", path))
+    return found
+
+
+def piped() -> str:
+    """What another command wrote to our standard input; "" at a terminal."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    return sys.stdin.read()
