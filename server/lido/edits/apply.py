@@ -333,6 +333,14 @@ def _ignore(_outcome: Outcome) -> None:
     pass
 
 
+def _everything(_kind: str) -> bool:
+    return True
+
+
+def _nothing(_review: Review) -> None:
+    pass
+
+
 class Reviews:
     """All open reviews. One decision or undo at a time; disk work in threads.
 
@@ -346,11 +354,19 @@ class Reviews:
         journal: Journal,
         apply_edit: ApplyEdit | None = None,
         on_outcome: Callable[[Outcome], None] = _ignore,
+        editor_can: Callable[[str], bool] = _everything,
+        on_open: Callable[[Review], None] = _nothing,
     ) -> None:
+        """`editor_can` says which kinds of `Operation` the editor knows; Lido writes the others itself."""
         self._workspace = workspace
         self._journal = journal
         self._apply_edit = apply_edit
         self._on_outcome = on_outcome
+        self._editor_can = editor_can
+        self._on_open = on_open
+        self._unsaved: dict[str, tuple[str, str]] = {}
+        """Files that are not open, which the editor has changed and may hold unsaved: text on disk, and
+        text as the editor has it."""
         self._reviews: dict[str, Review] = {}
         self._lock = asyncio.Lock()
         self._flying: tuple[str, dict[str, str]] | None = None
@@ -370,6 +386,7 @@ class Reviews:
         for file in made.files:
             for hunk in file.hunks:
                 self._on_outcome(Outcome(made.id, hunk.id, "shown", file.path, hunk.new))
+        self._on_open(made)
         return made
 
     def get(self, review_id: str) -> Review:
@@ -381,6 +398,10 @@ class Reviews:
 
     def all(self) -> list[Review]:
         return list(self._reviews.values())
+
+    def concerns(self, path: str) -> bool:
+        """Whether an open review touches the file."""
+        return any(f.path == path and r.open for r in self._reviews.values() for f in r.files)
 
     async def decide(
         self, review_id: str, hunk_ids: Collection[str], decision: review.Decision
@@ -486,26 +507,89 @@ class Reviews:
     async def _write(
         self, review_id: str, changes: Sequence[_Write], label: str, undoes: tuple[str, ...] = ()
     ) -> str:
-        """Journal, then write: by the editor or to the disk. "" or a sentence why nothing was written."""
+        """Journal, then write: by the editor, or to the disk. "" or a sentence why nothing was written."""
+        edit = self._apply_edit
+        own = [c for c in changes if edit is None or not self._editor_can(c.operation().kind)]
+        rest = [c for c in changes if c not in own]
         try:
-            if self._apply_edit is None:
-                await asyncio.to_thread(self._write_disk, review_id, changes, undoes)
-                return ""
-            images = [image for change in changes for image in change.images()]
-            entry = await asyncio.to_thread(self._journal.begin, review_id, images, "editor", undoes)
-            try:
-                done = await self._apply_edit([change.operation() for change in changes], label or "Lido")
-            except BaseException:
-                await asyncio.shield(asyncio.to_thread(self._journal.finish, entry, "failed"))
-                raise
-            await asyncio.to_thread(self._journal.finish, entry, "done" if done else "failed")
-            return "" if done else "The editor did not apply the edit; nothing was changed."
+            entry = None
+            if own:
+                entry = await asyncio.to_thread(self._write_disk, review_id, own, undoes)
+            if edit is not None and rest:
+                problem = await self._write_editor(edit, review_id, rest, label, undoes)
+                if problem and entry is not None:
+                    await asyncio.to_thread(self._journal.revert, entry)
+                return problem
         except Refused as error:
             return f"Nothing was changed: {error}."
         except OSError as error:
             return f"Nothing was changed: the journal could not be written ({error.strerror or error})."
+        return ""
 
-    def _write_disk(self, review_id: str, changes: Sequence[_Write], undoes: tuple[str, ...]) -> None:
+    async def _write_editor(
+        self,
+        apply_edit: ApplyEdit,
+        review_id: str,
+        changes: Sequence[_Write],
+        label: str,
+        undoes: tuple[str, ...],
+    ) -> str:
+        images = [image for change in changes for image in change.images()]
+        on_disk = await asyncio.to_thread(self._closed_texts, changes)
+        entry = await asyncio.to_thread(self._journal.begin, review_id, images, "editor", undoes)
+        done: bool | None = None
+        why = "the editor did not apply the edit"
+        try:
+            done = await apply_edit([change.operation() for change in changes], label or "Lido")
+        except Refused as error:
+            done, why = False, str(error)
+        finally:
+            # Where the wait was cancelled nobody knows what the editor did; as "done" it can be undone.
+            state: Literal["done", "failed"] = "failed" if done is False else "done"
+            await asyncio.shield(asyncio.to_thread(self._journal.finish, entry, state))
+        if done:
+            for change in changes:
+                if change.path in on_disk and change.after is not None:
+                    self._unsaved[change.path] = (on_disk[change.path], change.after)
+            return ""
+        return await self._restore_partly(apply_edit, changes, why)
+
+    async def _restore_partly(self, apply_edit: ApplyEdit, changes: Sequence[_Write], why: str) -> str:
+        """The editor refused. Some apply what they can before they stop: that is taken back."""
+        back: list[_Write] = []
+        for change in changes:
+            try:
+                now = await asyncio.to_thread(self._workspace.read, change.path)
+            except Refused:
+                continue
+            if now == change.after != change.before and change.new_path is None:
+                hunks = diff.hunks(change.after or "", change.before or "")
+                edits = tuple(Edit(h.start, h.end, h.new) for h in hunks) if change.before is not None else ()
+                back.append(
+                    _Write(change.path, change.after, change.before, edits, ("Restore",) * len(edits))
+                )
+        if not back:
+            return f"Nothing was changed: {why}."
+        try:
+            restored = await apply_edit([change.operation() for change in back], "Lido: restore")
+        except Refused:
+            restored = False
+        names = ", ".join(self._workspace.name(Path(change.path)) for change in back)
+        if restored:
+            return f"Nothing was changed: {why}; what it had begun in {names} was taken back."
+        return f"It was applied only in part ({why}): {names} changed and could not be put back."
+
+    def _closed_texts(self, changes: Sequence[_Write]) -> dict[str, str]:
+        """What the disk has of the files among `changes` that are not open."""
+        found: dict[str, str] = {}
+        for change in changes:
+            if self._workspace.opened(Path(change.path)) is None:
+                data = read_bytes(Path(change.path))
+                if data is not None:
+                    found[change.path] = FileText.decode(data).text
+        return found
+
+    def _write_disk(self, review_id: str, changes: Sequence[_Write], undoes: tuple[str, ...]) -> Entry:
         images: dict[Path, Image] = {}
         for change in changes:
             path = Path(change.path)
@@ -533,11 +617,18 @@ class Reviews:
             except Refused:
                 self._journal.finish(entry, "failed")
                 raise
-            self._journal.finish(entry, "done")
+            return self._journal.finish(entry, "done")
 
     def _text_now(self, path: str) -> str | None:
-        """The document or file as it is. Raises Refused."""
-        return self._workspace.read(path)
+        """The document or file as it is, also where the editor holds it unsaved. Raises Refused."""
+        text = self._workspace.read(path)
+        held = self._unsaved.get(path)
+        if held is None:
+            return text
+        if self._workspace.opened(Path(path)) is None and text == held[0]:
+            return held[1]
+        del self._unsaved[path]
+        return text
 
     def _synchronised(self, now: Review, wanted: set[str]) -> Review:
         for file in now.files:

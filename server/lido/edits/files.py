@@ -104,12 +104,12 @@ def _closed(_path: Path) -> str | None:
 
 
 class Workspace:
-    """The folders that edits may touch, and nothing else. Holds no state; safe in threads."""
+    """The folders that edits may touch, and nothing else. Safe in threads."""
 
     def __init__(self, roots: Iterable[Path], blocked: Blocked = _allowed, opened: Opened = _closed) -> None:
         self.roots = [Path(os.path.realpath(root)) for root in roots]
         self._blocked = blocked
-        self._opened = opened
+        self.opened = opened
 
     def locate(self, name: str) -> Path:
         """The real path that `name` (as a model wrote it) means. Raises Refused.
@@ -167,7 +167,7 @@ class Workspace:
         """The text behind `name`: the open document's, else the file's; None where there is no file.
         Raises Refused."""
         path = self.locate(name)
-        text = self._opened(path)
+        text = self.opened(path)
         if text is not None:
             return text
         data = read_bytes(path)

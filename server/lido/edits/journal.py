@@ -160,6 +160,11 @@ class Journal:
             remove_folders(entry.folders)
             raise Refused(f"the disk refused: {error.strerror or error}") from error
 
+    def revert(self, entry: Entry) -> list[str]:
+        """Put the files of a finished "disk" entry back; what cannot be, in sentences."""
+        with self.lock(image.path for image in entry.images):
+            return list(self._recover(entry).problems)
+
     # ------------------------------------------------------------ reading
 
     def entries(self) -> list[Entry]:

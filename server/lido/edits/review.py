@@ -218,7 +218,7 @@ def _changed_file(file: ReviewFile, text: str, edits: Sequence[Edit] | None) -> 
     before = file.current or ""
     if before == text:
         return file
-    if edits is None:
+    if edits is None or not _lead_to(before, edits, text):
         # Back to front, so that each one's coordinates are still those of `before`.
         edits = [Edit(h.start, h.end, h.new) for h in reversed(diff.hunks(before, text))]
     hunks: list[ReviewHunk] = []
@@ -228,6 +228,13 @@ def _changed_file(file: ReviewFile, text: str, edits: Sequence[Edit] | None) -> 
             a, b, _ = diff.moved(a, b, edit)
         hunks.append(_judged(replace(hunk, start=a, end=b), text))
     return replace(file, hunks=tuple(hunks), current=text)
+
+
+def _lead_to(before: str, edits: Sequence[Edit], text: str) -> bool:
+    """Whether `edits`, one after the other, turn `before` into `text`: they may start from elsewhere."""
+    for edit in edits:
+        before = before[: edit.start] + edit.text + before[edit.end :]
+    return before == text
 
 
 def _judged(hunk: ReviewHunk, text: str) -> ReviewHunk:

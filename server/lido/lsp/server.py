@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from lido.chat.service import Chat
+    from lido.edits.apply import Outcome, Reviews
     from lido.edits.files import Workspace
     from lido.plan.agent import Plans
     from lido.workspace.attachments import Attachments
@@ -113,6 +114,8 @@ class LidoServer(LanguageServer):
         self._status = Status(state="ready", message="")
         self._told: set[str] = set()
         self.configured = asyncio.Event()
+        self.review_listeners: list[Callable[[Outcome], None]] = []
+        """Told what became of each reviewed hunk."""
         super().__init__(
             "lido",
             lido.__version__,
@@ -163,7 +166,13 @@ class LidoServer(LanguageServer):
         """What edits may read and touch."""
         from lido.edits.files import Workspace
 
-        return Workspace(self.roots, self.privacy.blocked, self.opened)
+        return Workspace(self.roots, lambda path: self.privacy.blocked(path), self.opened)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        from lido.lsp import review
+
+        return review.make(self)
 
     @cached_property
     def attachments(self) -> Attachments:
@@ -210,6 +219,7 @@ class LidoServer(LanguageServer):
         added = [path for folder in event.added if (path := to_path(folder.uri))]
         self.roots = [root for root in self.roots if root not in removed] + added
         self.__dict__.pop("privacy", None)
+        self.files.roots = [Path(os.path.realpath(root)) for root in self.roots]
 
     async def configure(self) -> None:
         """Reads all settings again (files off the loop) and rebuilds what depends on what changed."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
 
+from lido.lsp import review
+
 if TYPE_CHECKING:
     from lido.lsp.server import LidoServer
 
@@ -14,6 +16,7 @@ def register(server: LidoServer) -> None:
     @server.feature(lsp.INITIALIZED)
     async def initialized(params: lsp.InitializedParams) -> None:
         await server.configure()
+        server.spawn(review.recover(server), "recover")
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change_configuration(params: lsp.DidChangeConfigurationParams) -> None:

@@ -1,0 +1,472 @@
+"""``lido/review/…``, and review in editors without a client of ours: code lenses, a diff, commands.
+
+Edits leave as one ``WorkspaceEdit``: versioned ``documentChanges`` with change annotations where the client
+has them, plain ``changes`` where it has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types as lsp
+
+from lido.lsp import messages as m
+from lido.lsp.server import RequestFailed, to_uri
+from lido.workspace.documents import Document
+
+if TYPE_CHECKING:
+    from lido.edits.apply import Operation, Outcome, Reviews
+    from lido.edits.review import Decision, Review, ReviewFile, ReviewHunk
+    from lido.lsp.server import LidoServer
+
+ACCEPT = "lido.review.accept"
+REJECT = "lido.review.reject"
+NEXT = "lido.review.next"
+ACCEPT_ALL = "lido.review.acceptAll"
+REJECT_ALL = "lido.review.rejectAll"
+UNDO = "lido.review.undo"
+SHOW = "lido.review.show"
+
+
+def register(server: LidoServer) -> None:
+    feature = _Feature(server)
+
+    @server.own("lido/review/get", m.ReviewRef)
+    async def get(params: m.ReviewRef) -> m.Review:
+        return encode(server, feature.get(params.review_id))
+
+    @server.own("lido/review/decide", m.ReviewDecide)
+    async def decide(params: m.ReviewDecide) -> m.ReviewDecided:
+        feature.get(params.review_id)
+        return await feature.decide(params.review_id, params.hunk_ids, params.decision)
+
+    @server.own("lido/review/undo", m.ReviewRef)
+    async def undo(params: m.ReviewRef) -> m.ReviewUndone:
+        return await feature.undo(params.review_id)
+
+    @server.feature(lsp.TEXT_DOCUMENT_CODE_LENS, lsp.CodeLensOptions(resolve_provider=False))
+    def code_lens(params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
+        return feature.lenses(params.text_document.uri)
+
+    @server.command(ACCEPT)
+    async def accept(review_id: str, *hunk_ids: str) -> Any:
+        return await feature.command(review_id, hunk_ids, "accept")
+
+    @server.command(REJECT)
+    async def reject(review_id: str, *hunk_ids: str) -> Any:
+        return await feature.command(review_id, hunk_ids, "reject")
+
+    @server.command(ACCEPT_ALL)
+    async def accept_all(review_id: str) -> Any:
+        return await feature.command(review_id, feature.pending(review_id), "accept")
+
+    @server.command(REJECT_ALL)
+    async def reject_all(review_id: str) -> Any:
+        return await feature.command(review_id, feature.pending(review_id), "reject")
+
+    @server.command(NEXT)
+    async def next_hunk(review_id: str, *hunk_id: str) -> None:
+        await feature.next(review_id, hunk_id[0] if hunk_id else None)
+
+    @server.command(SHOW)
+    async def show(review_id: str) -> None:
+        await feature.show_diff(review_id)
+
+    @server.command(UNDO)
+    async def undo_command(review_id: str) -> Any:
+        undone = await feature.undo(review_id)
+        if undone.failed:
+            server.window_show_message(
+                lsp.ShowMessageParams(lsp.MessageType.Warning, "Lido: " + " ".join(undone.failed))
+            )
+        return undone.encode()
+
+    def document_changed(before: Document, after: Document, edits: Sequence[Any]) -> None:
+        reviews: Reviews | None = server.__dict__.get("reviews")
+        if reviews is not None and after.path is not None and reviews.concerns(path := real(after.path)):
+            reviews.document_changed(path, after.text, edits)
+
+    server.documents.listen(document_changed)
+
+
+def make(server: LidoServer) -> Reviews:
+    """The session's reviews: they reach the editor by ``workspace/applyEdit``."""
+    from lido.edits.apply import Reviews
+    from lido.edits.files import Refused
+    from lido.edits.journal import Journal
+
+    async def apply_edit(operations: Sequence[Operation], label: str) -> bool:
+        edit = await _in_thread(server, operations, label)
+        result = await server.workspace_apply_edit_async(lsp.ApplyWorkspaceEditParams(edit, label))
+        if not result.applied and result.failure_reason:
+            raise Refused(f"the editor refused it ({result.failure_reason})")
+        return result.applied
+
+    def editor_can(kind: str) -> bool:
+        if kind == "edit":
+            return True
+        known = abilities(server.client_capabilities)
+        return known.document_changes and kind in known.operations
+
+    def opened(review: Review) -> None:
+        if not has_own_review(server):
+            server.spawn(_offer(server, review), "offer review")
+
+    def outcome_of(outcome: Outcome) -> None:
+        for listener in server.review_listeners:
+            listener(outcome)
+
+    workspace = server.client_capabilities.workspace
+    can_apply = bool(workspace and workspace.apply_edit)
+    return Reviews(
+        server.files,
+        Journal(server.home.journal),
+        apply_edit if can_apply else None,
+        outcome_of,
+        editor_can,
+        opened,
+    )
+
+
+async def recover(server: LidoServer) -> None:
+    """Puts back what a crash interrupted. Costs nothing where there is no journal."""
+    import asyncio
+
+    if not await asyncio.to_thread(server.home.journal.is_dir):
+        return
+    from lido.edits.journal import Journal
+
+    journal = Journal(server.home.journal)
+    for found in await asyncio.to_thread(journal.recover):
+        if found.restored:
+            names = ", ".join(path.name for path in found.restored)
+            server.tell(f"Lido: a crash interrupted an edit; {names} were put back as they were before.")
+        for problem in found.problems:
+            server.tell(f"Lido: a crash interrupted an edit. {problem}", lsp.MessageType.Warning)
+    await asyncio.to_thread(journal.prune)
+
+
+# ---------------------------------------------------------------- our messages
+
+
+def real(path: Path) -> str:
+    import os
+
+    return os.path.realpath(path)
+
+
+def _uri(server: LidoServer, path: str) -> str:
+    """As the editor calls it, where it has it open."""
+    document = next(
+        (d for d in server.documents.open_documents() if d.path is not None and real(d.path) == path), None
+    )
+    return document.uri if document else to_uri(path)
+
+
+def encode(server: LidoServer, review: Review) -> m.Review:
+    return m.Review(
+        review_id=review.id, title=review.title, files=[_file(server, file) for file in review.files]
+    )
+
+
+def _file(server: LidoServer, file: ReviewFile) -> m.ReviewFile:
+    uri = _uri(server, file.path)
+    text = Document.of(file.current or "")
+    return m.ReviewFile(
+        uri=uri,
+        kind=file.kind,
+        new_uri=to_uri(file.new_path) if file.new_path else None,
+        hunks=[_hunk(server, uri, text, hunk) for hunk in file.hunks],
+    )
+
+
+def _hunk(server: LidoServer, uri: str, text: Document, hunk: ReviewHunk) -> m.ReviewHunk:
+    span = server.range(text, hunk.start, hunk.end)
+    return m.ReviewHunk(
+        hunk_id=hunk.id,
+        uri=uri,
+        old_range=m.Range(
+            start=m.Position(line=span.start.line, character=span.start.character),
+            end=m.Position(line=span.end.line, character=span.end.character),
+        ),
+        new_text=hunk.new,
+        state=hunk.state,
+        description=hunk.description,
+        conflict_text=hunk.conflict_text,
+    )
+
+
+# ---------------------------------------------------------------- WorkspaceEdit
+
+
+class Abilities:
+    """What a client's ``workspace.workspaceEdit`` capability comes to."""
+
+    def __init__(self, edit: lsp.WorkspaceEditClientCapabilities | None) -> None:
+        self.document_changes = bool(edit and edit.document_changes)
+        self.annotations = bool(edit and edit.change_annotation_support is not None)
+        self.operations = {
+            str(getattr(kind, "value", kind)) for kind in (edit.resource_operations if edit else None) or ()
+        }
+
+
+def abilities(client: lsp.ClientCapabilities) -> Abilities:
+    return Abilities(client.workspace.workspace_edit if client.workspace else None)
+
+
+async def _in_thread(server: LidoServer, operations: Sequence[Operation], label: str) -> lsp.WorkspaceEdit:
+    import asyncio
+
+    from lido.edits.files import Refused
+
+    snapshots = {real(d.path): d for d in server.documents.open_documents() if d.path is not None}
+    for operation in operations:
+        document = snapshots.get(operation.path)
+        if document is not None and operation.kind == "edit" and document.text != operation.text:
+            raise Refused("the document changed meanwhile")
+    known = abilities(server.client_capabilities)
+    return await asyncio.to_thread(workspace_edit, operations, snapshots.get, server.encoding, known, label)
+
+
+def workspace_edit(
+    operations: Sequence[Operation],
+    document: Callable[[str], Document | None],
+    encoding: str,
+    client: Abilities,
+    label: str = "Lido",
+    confirm: bool = False,
+) -> lsp.WorkspaceEdit:
+    """One edit for the client. `document(path)` is the open snapshot, whose version the edit is bound to;
+    positions are in `encoding`. With `confirm`, clients that have annotations ask the person first.
+
+    Create, rename and delete need ``documentChanges``; callers keep them away from clients without.
+    """
+    changes: list[lsp.TextDocumentEdit | lsp.CreateFile | lsp.RenameFile | lsp.DeleteFile] = []
+    plain: dict[str, list[lsp.TextEdit]] = {}
+    annotations: dict[str, lsp.ChangeAnnotation] = {}
+    annotated = client.document_changes and client.annotations
+
+    def annotation(description: str) -> str | None:
+        if not annotated:
+            return None
+        identifier = f"lido-{len(annotations)}"
+        annotations[identifier] = lsp.ChangeAnnotation(label, confirm or None, description[:200] or None)
+        return identifier
+
+    for operation in operations:
+        snapshot = document(operation.path)
+        uri = snapshot.uri if snapshot else to_uri(operation.path)
+        described = operation.descriptions[0] if operation.descriptions else ""
+        match operation.kind:
+            case "edit":
+                text = snapshot or Document.of(operation.text, uri)
+                edits: list[Any] = []
+                for n, edit in enumerate(operation.edits):
+                    span = lsp.Range(
+                        lsp.Position(*text.position_at(edit.start, encoding)),
+                        lsp.Position(*text.position_at(edit.end, encoding)),
+                    )
+                    told = operation.descriptions[n] if n < len(operation.descriptions) else ""
+                    identifier = annotation(told)
+                    edits.append(
+                        lsp.TextEdit(span, edit.text)
+                        if identifier is None
+                        else lsp.AnnotatedTextEdit(identifier, span, edit.text)
+                    )
+                if client.document_changes:
+                    version = snapshot.version if snapshot else None
+                    target = lsp.OptionalVersionedTextDocumentIdentifier(uri, version)
+                    changes.append(lsp.TextDocumentEdit(target, edits))
+                else:
+                    plain[uri] = edits
+            case "create":
+                options = lsp.CreateFileOptions(overwrite=False, ignore_if_exists=False)
+                changes.append(lsp.CreateFile(uri, options=options, annotation_id=annotation(described)))
+                if operation.text:
+                    start = lsp.Range(lsp.Position(0, 0), lsp.Position(0, 0))
+                    target = lsp.OptionalVersionedTextDocumentIdentifier(uri, None)
+                    changes.append(lsp.TextDocumentEdit(target, [lsp.TextEdit(start, operation.text)]))
+            case "delete":
+                changes.append(lsp.DeleteFile(uri, annotation_id=annotation(described)))
+            case "rename":
+                new_uri = to_uri(operation.new_path or "")
+                keep = lsp.RenameFileOptions(overwrite=False, ignore_if_exists=False)
+                changes.append(
+                    lsp.RenameFile(uri, new_uri, options=keep, annotation_id=annotation(described))
+                )
+    if client.document_changes:
+        return lsp.WorkspaceEdit(document_changes=changes, change_annotations=annotations or None)
+    return lsp.WorkspaceEdit(changes=plain)
+
+
+# ---------------------------------------------------------------- editors without a client of ours
+
+
+def has_own_review(server: LidoServer) -> bool:
+    """Clients that draw reviews themselves say so: ``experimental.lido.review``."""
+    own = server.client_capabilities.experimental
+    section = own.get("lido") if isinstance(own, dict) else getattr(own, "lido", None)
+    return bool(section.get("review") if isinstance(section, dict) else getattr(section, "review", False))
+
+
+class _Feature:
+    def __init__(self, server: LidoServer) -> None:
+        self._server = server
+
+    def get(self, review_id: str) -> Review:
+        from lido.edits.apply import UnknownReviewError
+
+        try:
+            return self._server.reviews.get(review_id)
+        except UnknownReviewError:
+            raise RequestFailed("There is no such review in this session.") from None
+
+    def pending(self, review_id: str) -> list[str]:
+        review = self.get(review_id)
+        return [hunk.id for file in review.files for hunk in file.hunks if hunk.state == "pending"]
+
+    async def decide(self, review_id: str, hunk_ids: Sequence[str], decision: Decision) -> m.ReviewDecided:
+        outcomes = await self._server.reviews.decide(review_id, hunk_ids, decision)
+        review = self.get(review_id)
+        result = []
+        for outcome in outcomes:
+            hunk = review.hunk(outcome.hunk_id)
+            state: m.HunkState = "failed" if outcome.kind == "failed" or hunk is None else hunk.state
+            result.append(
+                m.HunkOutcome(hunk_id=outcome.hunk_id, state=state, message=outcome.message or None)
+            )
+        self._refresh()
+        return m.ReviewDecided(hunks=result)
+
+    async def undo(self, review_id: str) -> m.ReviewUndone:
+        undone = await self._server.reviews.undo(review_id)
+        self._refresh()
+        return m.ReviewUndone(
+            restored=[_uri(self._server, path) for path in undone.restored], failed=list(undone.failed)
+        )
+
+    async def command(self, review_id: str, hunk_ids: Sequence[str], decision: Decision) -> Any:
+        """Decides for a person who sees no answer: what went wrong is shown."""
+        self.get(review_id)
+        decided = await self.decide(review_id, hunk_ids, decision)
+        problems = {h.message for h in decided.hunks if h.message and h.state in ("failed", "conflict")}
+        if problems:
+            self._server.window_show_message(
+                lsp.ShowMessageParams(lsp.MessageType.Warning, "Lido: " + " ".join(sorted(problems)))
+            )
+        return decided.encode()
+
+    def _refresh(self) -> None:
+        workspace = self._server.client_capabilities.workspace
+        if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
+            self._server.spawn(self._server.workspace_code_lens_refresh_async(None), "refresh lenses")
+
+    def lenses(self, uri: str) -> list[lsp.CodeLens]:
+        document = self._server.document(uri)
+        reviews: Reviews | None = self._server.__dict__.get("reviews")
+        if document is None or document.path is None or reviews is None or has_own_review(self._server):
+            return []
+        path = real(document.path)
+        found: list[lsp.CodeLens] = []
+        for review in reviews.all():
+            for file in review.files:
+                if file.path != path:
+                    continue
+                for hunk in file.hunks:
+                    if hunk.state not in ("pending", "conflict"):
+                        continue
+                    line = document.position_at(hunk.start, self._server.encoding)[0]
+                    span = lsp.Range(lsp.Position(line, 0), lsp.Position(line, 0))
+                    for title, command in self._choices(hunk):
+                        what = lsp.Command(title, command, arguments=[review.id, hunk.id])
+                        found.append(lsp.CodeLens(span, command=what))
+        return found
+
+    @staticmethod
+    def _choices(hunk: ReviewHunk) -> list[tuple[str, str]]:
+        if hunk.state == "conflict":
+            return [("Lido: changed meanwhile — drop", REJECT), ("next", NEXT)]
+        return [(f"Lido: accept “{hunk.description}”", ACCEPT), ("reject", REJECT), ("next", NEXT)]
+
+    async def next(self, review_id: str, after: str | None) -> None:
+        """Shows the next undecided hunk, after the last the first again."""
+        review = self.get(review_id)
+        hunks = [(file, hunk) for file in review.files for hunk in file.hunks]
+        at = next((n + 1 for n, (_, hunk) in enumerate(hunks) if hunk.id == after), 0)
+        order = [*hunks[at:], *hunks[:at]]
+        found = next(((f, h) for f, h in order if h.state in ("pending", "conflict")), None)
+        if found is None:
+            self._server.window_show_message(
+                lsp.ShowMessageParams(lsp.MessageType.Info, "Lido: everything in this review is decided.")
+            )
+            return
+        file, hunk = found
+        span = self._server.range(Document.of(file.current or ""), hunk.start, hunk.start)
+        if file.kind == "create":
+            await self.show_diff(review_id)
+            return
+        await self._server.window_show_document_async(
+            lsp.ShowDocumentParams(_uri(self._server, file.path), take_focus=True, selection=span)
+        )
+
+    async def show_diff(self, review_id: str) -> None:
+        await show_diff(self._server, self.get(review_id))
+
+
+async def show_diff(server: LidoServer, review: Review) -> None:
+    """Opens what is undecided as a unified diff, a file in Lido's own folder."""
+    import asyncio
+
+    def write() -> Path:
+        from lido.edits.hunks import apply_edits, unified_diff
+        from lido.workspace.documents import Edit
+
+        parts = [f"{review.title}\n\n"] if review.title else []
+        for file in review.files:
+            name = server.files.name(Path(file.path))
+            pending = [h for h in file.hunks if h.state == "pending"]
+            before = file.current or ""
+            after = apply_edits(before, [Edit(h.start, h.end, h.new) for h in pending])
+            if file.new_path:
+                parts.append(f"rename from {name}\nrename to {server.files.name(Path(file.new_path))}\n")
+            parts.append(unified_diff(name, before, after))
+        path = server.home.cache / "reviews" / f"{review.id}.diff"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes("".join(parts).encode("utf-8", "replace"))
+        return path
+
+    path = await asyncio.to_thread(write)
+    window = server.client_capabilities.window
+    if window and window.show_document and window.show_document.support:
+        await server.window_show_document_async(lsp.ShowDocumentParams(to_uri(path), take_focus=True))
+    else:
+        server.window_show_message(
+            lsp.ShowMessageParams(lsp.MessageType.Info, f"Lido: the diff is in {path}")
+        )
+
+
+async def _offer(server: LidoServer, review: Review) -> None:
+    """Asks, in an editor that knows nothing of reviews, what to do with a new one."""
+    count = sum(len(file.hunks) for file in review.files)
+    files = len(review.files)
+    choices = ("Show the changes", "Accept all", "Reject all")
+    what = f"{count} change{'s' * (count != 1)} in {files} file{'s' * (files != 1)}"
+    answer = await server.window_show_message_request_async(
+        lsp.ShowMessageRequestParams(
+            lsp.MessageType.Info,
+            f"Lido proposes {what}: {review.title}",
+            [lsp.MessageActionItem(choice) for choice in choices],
+        )
+    )
+    feature = _Feature(server)
+    feature._refresh()
+    if answer is None:
+        return
+    if answer.title == choices[0]:
+        await show_diff(server, review)
+        await feature.next(review.id, None)
+    elif answer.title in choices:
+        decision: Decision = "accept" if answer.title == choices[1] else "reject"
+        await feature.command(review.id, feature.pending(review.id), decision)
