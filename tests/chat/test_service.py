@@ -1,4 +1,6 @@
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import pytest
 from fakes.scripted_models import LARGE, SMALL, ScriptedModels
 from lido.chat.conversations import Conversations, StoredMessage, UnknownConversation
 from lido.chat.service import Answer, Chat, build_request, citations, expand
+from lido.events.attribution import Context, Tracker
+from lido.events.store import EventLog
 from lido.models.base import ModelError
 from lido.settings import PrivacySettings
 from lido.workspace.attachments import Attachment, Attachments, tokens
@@ -166,3 +170,39 @@ def test_slash_commands_and_whole_workspace_questions_expand():
 def test_citations_outside_code():
     text = "`src/a.py:10` and b.go:3, http://x.io:80\n```\nc.py:1\n```\n"
     assert citations(text) == [("src/a.py", 10), ("b.go", 3)]
+
+
+async def test_every_answer_shown_has_one_outcome(tmp_path: Path, root: Path):
+
+    log = EventLog(tmp_path / "events.sqlite3")
+    tracker = Tracker(log, Context())
+    store = Conversations(tmp_path / "c.sqlite3")
+    models = ScriptedModels("a", "b", "c", ModelError("timeout", "Too slow."), "part…hang…")
+    chat = Chat(models, store, Attachments([root], Privacy([root], PrivacySettings())), tracker)
+    ids = [(await collect(chat.send(None, "Q")))[1].message_id for _ in range(3)]
+    await chat.feedback(ids[0], "up")
+    await chat.feedback(ids[1], "down")
+    with pytest.raises(ModelError):
+        await collect(chat.send(None, "Q"))
+    task = asyncio.create_task(collect(chat.send(None, "Q")))
+    await models.hanging.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    tracker.close()
+    order = ["requested", "shown", "accepted", "rejected", "ignored"]
+    await log.flush()
+    log.close()
+    kinds: dict[str, list[str]] = {}
+    with closing(sqlite3.connect(tmp_path / "events.sqlite3")) as db:
+        for suggestion, kind in db.execute("SELECT suggestion_id, kind FROM events ORDER BY id"):
+            kinds.setdefault(suggestion, []).append(kind)
+    await store.close()
+    assert [sorted(kinds[i], key=order.index) for i in ids] == [
+        ["requested", "shown", "accepted"],
+        ["requested", "shown", "rejected"],
+        ["requested", "shown", "ignored"],
+    ]
+    assert sorted(k for i, found in kinds.items() if i not in ids for k in found) == [
+        "error", "ignored", "requested", "requested", "shown",
+    ]  # fmt: skip

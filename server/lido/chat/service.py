@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
@@ -20,10 +21,11 @@ from lido.chat.conversations import (
     new_id,
     title_of,
 )
-from lido.models.base import Backend, ChatRequest, Message, Usage
+from lido.models.base import Backend, ChatRequest, Message, ModelError, Usage
 from lido.workspace.attachments import Attachment, Attachments, Excerpt, fenced, fit, tokens
 
 if TYPE_CHECKING:
+    from lido.events.attribution import Tracker
     from lido.models.registry import Models
 
 COMMANDS = ("explain", "fix", "tests", "doc", "commit", "review")
@@ -56,8 +58,15 @@ def prompt(name: str) -> str:
 class Chat:
     """Conversations with a model. One instance serves any number of conversations at once."""
 
-    def __init__(self, models: Models, store: Conversations, attachments: Attachments) -> None:
+    def __init__(
+        self,
+        models: Models,
+        store: Conversations,
+        attachments: Attachments,
+        tracker: Tracker | None = None,
+    ) -> None:
         self._models = models
+        self._tracker = tracker
         self.store = store
         self._attachments = attachments
 
@@ -106,18 +115,26 @@ class Chat:
     async def feedback(self, message_id: str, rating: Rating) -> None:
         """Raises UnknownConversation where there is no such message."""
         await self.store.rate(message_id, rating)
+        if self._tracker:
+            if rating == "up":
+                self._tracker.accepted(message_id)
+            else:
+                self._tracker.rejected(message_id, "rated down")
 
     async def _answer(
         self, conversation_id: str, model: str | None, problems: Sequence[str]
     ) -> AsyncGenerator[str | Answer, None]:
         history = (await self.store.get(conversation_id)).messages
         message_id = new_id()
+        if self._tracker:
+            self._tracker.requested("chat", suggestion_id=message_id)
         notes = list(problems)
         parts: list[str] = []
         usage = Usage()
         finish: str | None = None
-        answered_by = ""
+        answered_by = served_by = ""
         built: list[Built] = []
+        began = first = time.monotonic()
 
         def build(backend: Backend) -> ChatRequest:
             built[:] = [build_request(history, backend)]
@@ -126,15 +143,29 @@ class Chat:
         try:
             async with aclosing(self._models.stream("chat", build, model)) as stream:
                 async for backend, chunk in stream:
-                    answered_by = backend.model
+                    answered_by, served_by = backend.model, backend.provider
                     usage = chunk.usage or usage
                     finish = chunk.finish or finish
                     if chunk.text:
+                        first = first if parts else time.monotonic()
                         parts.append(chunk.text)
                         yield chunk.text
+        except ModelError as error:
+            if self._tracker:
+                self._tracker.failed(message_id, error.kind)
+            raise
         finally:
             text = "".join(parts)
             if text:
+                if self._tracker:
+                    self._tracker.answered(
+                        message_id, text, model=answered_by, backend=served_by,
+                        latency_ms=(time.monotonic() - began) * 1000, first_token_ms=(first - began) * 1000,
+                        prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens,
+                    )  # fmt: skip
+                    self._tracker.shown(message_id)
+                    if finish is None:
+                        self._tracker.ignored(message_id, "cancelled")
                 # Shielded: what the person already saw is kept even while the request is being cancelled.
                 await asyncio.shield(
                     self.store.append(

@@ -1,0 +1,63 @@
+"""Which commands may run: only what a person agreed to. Nothing in a repository or a model's answer can
+grant anything."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Awaitable, Callable, Sequence
+
+_SHELL = re.compile(r"^(?:[|;&<>]+|\d*>{1,2}.*|\|\||&&)$|`|\$\(")
+
+Ask = Callable[[str], Awaitable[str]]
+"""Puts a question to the person and waits for the answer."""
+
+
+class Denied(Exception):  # noqa: N818 - an answer, not a fault
+    """The command may not run; the text is for the model."""
+
+
+def parse(command: str) -> list[str]:
+    """The argument list of a command line. Raises Denied for what only a shell could run."""
+    try:
+        argv = shlex.split(command)
+    except ValueError as error:
+        raise Denied(f"the command line cannot be read: {error}") from None
+    if not argv or "\0" in command:
+        raise Denied("there is no command")
+    for word in argv:
+        if _SHELL.search(word):
+            raise Denied(f"no shell is used, so {word!r} has no meaning; give one command with arguments")
+    return argv
+
+
+class Permissions:
+    """Consent of one run: configured exact prefixes, what was agreed to for the session, or a question."""
+
+    def __init__(self, prefixes: Sequence[str], session: set[tuple[str, ...]], ask: Ask) -> None:
+        self._prefixes = [tuple(shlex.split(prefix)) for prefix in prefixes if prefix.strip()]
+        self._session = session
+        self._ask = ask
+        self._refused: set[tuple[str, ...]] = set()
+
+    async def require(self, argv: Sequence[str], isolated: bool) -> None:
+        """Returns when the person agrees. Raises Denied where not; the same command is not asked about
+        again in this run."""
+        command = tuple(argv)
+        if command in self._refused:
+            raise Denied("the person refused this command")
+        if command in self._session or any(command[: len(p)] == p for p in self._prefixes):
+            return
+        network = "without network access" if isolated else "not confined, which this system cannot do"
+        answer = await self._ask(
+            f"Run `{shlex.join(command)}` in a copy of the project, {network}? "
+            "Answer yes, always (for this session) or no."
+        )
+        match answer.strip().lower():
+            case "yes" | "y" | "ok" | "once":
+                return
+            case "always" | "a" | "session":
+                self._session.add(command)
+            case _:
+                self._refused.add(command)
+                raise Denied("the person refused this command")
