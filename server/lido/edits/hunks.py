@@ -185,65 +185,109 @@ def hunks(before: str, after: str) -> tuple[Hunk, ...]:
     starts = [0]
     for line in a:
         starts.append(starts[-1] + len(line))
-    blocks = [block for block in diff_lines(a, b) if not block.equal]
     found: list[Hunk] = []
-    for _, a1, a2, b1, b2 in blocks:
+    for _, a1, a2, b1, b2 in _sensible(diff_lines(a, b), a, b):
         old, new = "".join(a[a1:a2]), "".join(b[b1:b2])
-        found.append(Hunk(starts[a1], starts[a2], old, new, describe(a[a1:a2], b[b1:b2], a1)))
+        told = describe(a[a1:a2], b[b1:b2], a1, enclosing(a, a1))
+        found.append(Hunk(starts[a1], starts[a2], old, new, told))
     return tuple(found)
 
 
-def describe(old: Sequence[str], new: Sequence[str], line: int) -> str:
-    """One line for people: what happens, and the first telling line. `line` counts from 0."""
-    count = max(len(old), len(new))
-    lines = f"{count} line{'s' if count != 1 else ''}"
-    telling = next((text.strip() for text in (new or old) if any(c.isalnum() for c in text)), "")
-    what = "Add" if not old else "Delete" if not new else "Change"
-    if len(telling) > 60:
-        telling = telling[:59] + "…"
-    place = f"{what} {lines} at line {line + 1}"
-    return f"{place}: {telling}" if telling else place
-
-
-def unified_diff(name: str, before: str, after: str, context: int = 3) -> str:
-    """The difference as people and ``git apply`` read it; "" where there is none."""
-    a, b = split_lines(before), split_lines(after)
-    blocks = diff_lines(a, b)
-    groups: list[list[Block]] = []
+def _sensible(blocks: list[Block], a: list[str], b: list[str]) -> list[Block]:
+    """Changed blocks, moved to where a person would have put them, and joined where only a blank line or a
+    bracket is between two rewritten stretches."""
+    out: list[Block] = []
     for n, block in enumerate(blocks):
         if block.equal:
             continue
-        apart = n < 2 or blocks[n - 1].a2 - blocks[n - 1].a1 > 2 * context
-        if groups and not apart:
-            groups[-1].append(block)
-        else:
-            groups.append([block])
-    if not groups:
-        return ""
-    out = [f"--- a/{name}\n", f"+++ b/{name}\n"]
-    for group in groups:
-        a1, b1 = max(0, group[0].a1 - context), max(0, group[0].b1 - context)
-        lead = min(group[0].a1 - a1, group[0].b1 - b1)
-        a1, b1 = group[0].a1 - lead, group[0].b1 - lead
-        a2 = min(len(a), group[-1].a2 + context)
-        b2 = group[-1].b2 + (a2 - group[-1].a2)
-        out.append(f"@@ -{_span(a1, a2)} +{_span(b1, b2)} @@\n")
-        at = a1
-        for block in group:
-            out += [_signed(" ", line) for line in a[at : block.a1]]
-            out += [_signed("-", line) for line in a[block.a1 : block.a2]]
-            out += [_signed("+", line) for line in b[block.b1 : block.b2]]
-            at = block.a2
-        out += [_signed(" ", line) for line in a[at:a2]]
-    return "".join(out)
+        room_up = blocks[n - 1].a2 - blocks[n - 1].a1 if n and blocks[n - 1].equal else 0
+        room_down = blocks[n + 1].a2 - blocks[n + 1].a1 if n + 1 < len(blocks) else 0
+        if out:
+            room_up = min(room_up, block.a1 - out[-1].a2)
+        block = _slid(block, a, b, room_up, room_down)
+        if out:
+            last = out[-1]
+            gap = a[last.a2 : block.a1]
+            rewritten = all(x.a1 < x.a2 and x.b1 < x.b2 for x in (last, block))
+            if len(gap) <= 2 and rewritten and not any(c.isalnum() for line in gap for c in line):
+                out[-1] = Block(False, last.a1, block.a2, last.b1, block.b2)
+                continue
+        out.append(block)
+    return out
 
 
-def _span(start: int, end: int) -> str:
-    return f"{start + (end > start)},{end - start}"
+def _slid(block: Block, a: list[str], b: list[str], up: int, down: int) -> Block:
+    """A pure insertion or deletion, moved along equal lines to the best boundary: one that begins at the
+    outermost indentation, after a blank line (after git's indent heuristic, Haggerty 2016)."""
+    _, a1, a2, b1, b2 = block
+    if a1 < a2 and b1 < b2:
+        return block
+    lines, start, end = (b, b1, b2) if b1 < b2 else (a, a1, a2)
+    size = end - start
+    lowest = 0
+    while lowest > -min(up, 200) and lines[start + lowest - 1] == lines[end + lowest - 1]:
+        lowest -= 1
+    highest = 0
+    while (
+        highest < min(down, 200)
+        and end + highest < len(lines)
+        and lines[start + highest] == lines[end + highest]
+    ):
+        highest += 1
+    best = max(range(lowest, highest + 1), key=lambda shift: (*_boundary(lines, start + shift), shift))
+    return Block(False, a1 + best, a2 + best, b1 + best, b2 + best)
 
 
-def _signed(sign: str, line: str) -> str:
-    return sign + line if line.endswith("\n") else f"{sign}{line}\n\\ No newline at end of file\n"
+def _boundary(lines: list[str], start: int) -> tuple[int, int]:
+    first = lines[start].rstrip()
+    if not first:
+        return (-10_000, 0)
+    indent = len(first) - len(first.lstrip())
+    before = lines[start - 1].strip() if start else ""
+    closing = first.lstrip()[0] in ")]}" or first.lstrip().startswith(
+        ("end", "else", "elif", "except", "finally")
+    )
+    return (-indent - (1000 if closing else 0), 0 if before else 1)
+
+
+def enclosing(lines: Sequence[str], line: int) -> str:
+    """The heading of the definition that holds `line`, as far as indentation tells; "" at the top level."""
+    here = next((text for text in lines[line : line + 3] if text.strip()), "")
+    indent = len(here) - len(here.lstrip())
+    for at in range(line - 1, max(-1, line - 400), -1):
+        text = lines[at]
+        if not text.strip():
+            continue
+        depth = len(text) - len(text.lstrip())
+        if depth < indent:
+            indent = depth
+            heading = text.strip()
+            if _HEADING.match(heading):
+                return heading.rstrip("{: ").removeprefix("export ")[:50]
+        if not depth and not indent:
+            break
+    return ""
+
+
+_HEADING = re.compile(
+    r"^(?:(?:export|default|public|private|protected|static|async|pub|abstract|final|override)\s+)*"
+    r"(?:(?:def|class|function|func|fn|struct|enum|interface|trait|impl|type|module)\b|[A-Za-z_$][\w$]{0,80}\s*\([^;]{0,300}\)\s*\{$)"
+)
+
+
+def describe(old: Sequence[str], new: Sequence[str], line: int, inside: str = "") -> str:
+    """One line for people: what happens, where, and the first telling line. `line` counts from 0."""
+    count = max(len(old), len(new))
+    lines = f"{count} line{'s' if count != 1 else ''}"
+    known = set(old)
+    telling = next(
+        (text.strip() for text in (new or old) if text not in known and any(c.isalnum() for c in text)), ""
+    ) or next((text.strip() for text in (new or old) if any(c.isalnum() for c in text)), "")
+    what = "Add" if not old else "Delete" if not new else "Change"
+    if len(telling) > 60:
+        telling = telling[:59] + "…"
+    place = f"{what} {lines} in {inside}" if inside else f"{what} {lines} at line {line + 1}"
+    return f"{place}: {telling}" if telling else place
 
 
 # ---------------------------------------------------------------- three-way merge
