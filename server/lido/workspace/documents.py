@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -156,6 +156,16 @@ class Document:
         """The line that holds `offset`; the last one for the end. Raises IndexError outside [0, length]."""
         return self._locate(offset)[0]
 
+    def _rest(self, chunk: int) -> Iterator[str]:
+        """Lines from a chunk on."""
+        for at in range(chunk, len(self._chunks)):
+            yield from self._chunks[at].lines
+
+    def _rest_backwards(self, chunk: int) -> Iterator[str]:
+        """Lines before the last `chunk` chunks, last first."""
+        for at in range(len(self._chunks) - chunk - 1, -1, -1):
+            yield from reversed(self._chunks[at].lines)
+
     def _locate(self, offset: int) -> tuple[int, int, str]:
         """Line, column in code points, and the line's text, of an offset."""
         if not 0 <= offset <= self.length:
@@ -201,6 +211,13 @@ class Document:
         # Between \r and \n there is no position: it is the line's end.
         return line, units(text[: min(at, len(_content(text)))], encoding)
 
+    def common(self, other: Document) -> tuple[int, int]:
+        """Lengths of the longest common beginning and of the longest common end of two texts; they may
+        overlap. Cheap for versions of one document: what they share is skipped."""
+        if self._chunks == other._chunks:
+            return self.length, self.length
+        return _common_start(self, other), _common_end(self, other)
+
     # ------------------------------------------------------------------ changing
 
     def replaced(self, edit: Edit, version: int) -> Document:
@@ -229,6 +246,41 @@ class Document:
         middle = _chunks(lines) if lines else []
         chunks = (*self._chunks[:at], *middle, *self._chunks[to + 1 :])
         return Document(self.uri, self.language, version, chunks, self.path)
+
+
+def _common_start(one: Document, two: Document) -> int:
+    chunk = 0
+    most = min(len(one._chunks), len(two._chunks))
+    while chunk < most and one._chunks[chunk] is two._chunks[chunk]:
+        chunk += 1
+    at = one._offsets_before[chunk]
+    for a, b in zip(one._rest(chunk), two._rest(chunk), strict=False):
+        if a != b:
+            return at + _same(a, b)
+        at += len(a)
+    return at
+
+
+def _common_end(one: Document, two: Document) -> int:
+    chunk = 0
+    most = min(len(one._chunks), len(two._chunks))
+    length = 0
+    while chunk < most and one._chunks[-1 - chunk] is two._chunks[-1 - chunk]:
+        length += one._chunks[-1 - chunk].length
+        chunk += 1
+    for a, b in zip(one._rest_backwards(chunk), two._rest_backwards(chunk), strict=False):
+        if a != b:
+            return length + _same(a[::-1], b[::-1])
+        length += len(a)
+    return length
+
+
+def _same(one: str, two: str) -> int:
+    """Length of the common beginning."""
+    for at, (a, b) in enumerate(zip(one, two, strict=False)):
+        if a != b:
+            return at
+    return min(len(one), len(two))
 
 
 Listener = Callable[[Document, Document, Sequence[Edit]], None]
