@@ -161,6 +161,10 @@ class Tracker:
             text=text if self.store_text else None,
         )
 
+    def is_open(self, suggestion_id: str) -> bool:
+        """Whether it has no outcome yet."""
+        return suggestion_id in self._open
+
     def shown(self, suggestion_id: str) -> None:
         """The person can see it. Said twice, it counts once."""
         found = self._open.get(suggestion_id)

@@ -9,10 +9,13 @@ from lido.lsp.messages import MetricsQuery, MetricsRows
 from lido.lsp.server import RequestFailed
 
 if TYPE_CHECKING:
+    from lido.edits.apply import Outcome
     from lido.lsp.server import LidoServer
 
 
 def register(server: LidoServer) -> None:
+    server.review_listeners.append(lambda outcome: reviewed(server, outcome))
+
     @server.own("lido/metrics", MetricsQuery)
     async def rows(query: MetricsQuery) -> MetricsRows:
         import sqlite3
@@ -26,3 +29,21 @@ def register(server: LidoServer) -> None:
         except (ValueError, sqlite3.Error) as error:
             raise RequestFailed(str(error)) from None
         return MetricsRows(rows=found)
+
+
+def reviewed(server: LidoServer, outcome: Outcome) -> None:
+    """A hunk is a suggestion like any other: shown when its review opens, then one outcome."""
+    from lido.workspace.syntax import language_of
+
+    tracker = server.tracker
+    match outcome.kind:
+        case "shown":
+            tracker.requested("plan", language_of(outcome.path), suggestion_id=outcome.hunk_id)
+            tracker.answered(outcome.hunk_id, outcome.text)
+            tracker.shown(outcome.hunk_id)
+        case "accepted":
+            tracker.accepted(outcome.hunk_id)
+        case "rejected":
+            tracker.rejected(outcome.hunk_id)
+        case "undone":
+            tracker.undone(outcome.hunk_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from lido.lsp.server import LidoServer
 
@@ -14,6 +13,5 @@ def build() -> LidoServer:
     """A server with every feature registered and no service started."""
     server = LidoServer()
     for family in FAMILIES:
-        if find_spec(f"lido.lsp.{family}"):
-            import_module(f"lido.lsp.{family}").register(server)
+        import_module(f"lido.lsp.{family}").register(server)
     return server

@@ -10,6 +10,7 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,15 +24,22 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 
 import lido
 from lido import settings as configuration
-from lido.lsp.messages import Status, Wire
+from lido.events.schema import uuid7
+from lido.lsp.messages import ModelStatus, Status, Wire
 from lido.workspace.documents import Document, Documents
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    import filelock
+
     from lido.chat.service import Chat
+    from lido.completion.engine import Completer
     from lido.edits.apply import Outcome, Reviews
     from lido.edits.files import Workspace
+    from lido.events.attribution import Tracker
+    from lido.models.base import ModelError
+    from lido.models.registry import Models
     from lido.plan.agent import Plans
     from lido.workspace.attachments import Attachments
     from lido.workspace.privacy import Privacy
@@ -86,8 +94,10 @@ class LidoProtocol(LanguageServerProtocol):
         self._server.documents.close(params.text_document.uri)
 
     @lsp_method(lsp.EXIT)
-    def lsp_exit(self, *args: Any) -> None:
+    def lsp_exit(self, *args: Any) -> Generator[Any, Any, None]:
+        """pygls would end the process at once; here the read loop ends, and with it the session."""
         self._server.exit_code = 0 if self._shutdown else 1
+        yield from ()
 
     def _user_handler(self, method: str, params: Any) -> Generator[Any, Any, None]:
         if (handler := self.fm.features.get(method)) is not None:
@@ -114,6 +124,11 @@ class LidoServer(LanguageServer):
         self._status = Status(state="ready", message="")
         self._told: set[str] = set()
         self.configured = asyncio.Event()
+        self.session = uuid7()
+        self.user = ""
+        self.project = ""
+        self._session_lock: filelock.BaseFileLock | None = None
+        self._loop: asyncio.AbstractEventLoop
         self.review_listeners: list[Callable[[Outcome], None]] = []
         """Told what became of each reviewed hunk."""
         super().__init__(
@@ -153,6 +168,57 @@ class LidoServer(LanguageServer):
 
         return Privacy(self.roots, self.settings.privacy)
 
+    @cached_property
+    def models(self) -> Models:
+        from lido.models.registry import Models
+
+        return Models(self.settings, self.home, self.privacy.scrub, self.update_status)
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        from lido.events.attribution import Context, Tracker
+        from lido.events.store import EventLog
+
+        events = self.settings.events
+        log = EventLog(
+            self.home.events,
+            self._tell_from_thread,
+            enabled=events.enabled,
+        )
+        tracker = Tracker(
+            log,
+            Context(
+                editor=self.editor,
+                editor_version=self.editor_version,
+                project=self.project,
+                team=events.team,
+                user=self.user,
+                server_version=lido.__version__,
+            ),
+            self.session,
+            store_text=events.store_text,
+            later=self._loop.call_later,
+            read=self.documents.get,
+        )
+        self.documents.listen(tracker.document_changed)
+        self.documents.on_close(lambda document: tracker.document_closed(document.uri))
+        return tracker
+
+    @cached_property
+    def completer(self) -> Completer:
+        from lido.completion.engine import Completer
+
+        completer = Completer(
+            self.models,
+            self.tracker,
+            lambda: self.settings.completion,
+            lambda path: self.privacy.blocked(path),
+            self.files.name,
+        )
+        self.documents.listen(completer.document_changed)
+        self.documents.on_close(lambda document: completer.document_closed(document.uri))
+        return completer
+
     def opened(self, path: Path) -> str | None:
         """The text of the document that the editor has open for `path`. From any thread."""
         real = os.path.realpath(path)
@@ -185,14 +251,21 @@ class LidoServer(LanguageServer):
         from lido.chat.conversations import Conversations
         from lido.chat.service import Chat
 
-        return Chat(self.models, Conversations(self.home.conversations), self.attachments)
+        return Chat(self.models, Conversations(self.home.conversations), self.attachments, self.tracker)
 
     @cached_property
     def plans(self) -> Plans:
         from lido.plan.agent import Plans
+        from lido.workspace import syntax
 
         return Plans(
-            self.models, self.attachments, self.files, self.reviews, self.settings.plan, self.home.plans
+            self.models,
+            self.attachments,
+            self.files,
+            self.reviews,
+            self.settings.plan,
+            self.home.plans,
+            syntax.file_errors,
         )
 
     # ------------------------------------------------------------------ session
@@ -218,7 +291,6 @@ class LidoServer(LanguageServer):
         removed = {to_path(folder.uri) for folder in event.removed}
         added = [path for folder in event.added if (path := to_path(folder.uri))]
         self.roots = [root for root in self.roots if root not in removed] + added
-        self.__dict__.pop("privacy", None)
         self.files.roots = [Path(os.path.realpath(root)) for root in self.roots]
 
     async def configure(self) -> None:
@@ -236,22 +308,92 @@ class LidoServer(LanguageServer):
             if answer and isinstance(answer[0], dict):
                 section = {**section, **_plain(answer[0])}
         new, problems = await asyncio.to_thread(configuration.load, section, self.roots)
-        self._adopt(new)
+        if not self.configured.is_set():
+            await self._begin(new)
+        await self._adopt(new)
         self.problems = problems
         self.configured.set()
+        self.update_status()
         for problem in problems:
             self.tell(f"Lido: {problem}", lsp.MessageType.Warning)
 
-    def _adopt(self, new: configuration.Settings) -> None:
+    async def _begin(self, new: configuration.Settings) -> None:
+        """What is read from disk once a session, before the first service is made."""
+        from lido.events import attribution, identity
+        from lido.lsp import review
+        from lido.workspace import git
+
+        self._loop = asyncio.get_running_loop()
+        self.settings = new
+        self.user = await asyncio.to_thread(identity.user, new.events, self.home.root)
+        root = self.roots[0] if self.roots else None
+        self.project = new.events.project or (await git.project_name(root) if root else "")
+        if new.events.enabled:
+            await asyncio.to_thread(self._hold_session)
+            self.spawn(
+                asyncio.to_thread(attribution.recover, self.home.events, self._sessions), "recover events"
+            )
+        self.spawn(review.recover(self), "recover edits")
+
+    @property
+    def _sessions(self) -> Path:
+        return self.home.root / "sessions"
+
+    def _hold_session(self) -> None:
+        """A locked file says that this session lives; the system lets go of it when the process dies."""
+        import filelock
+
+        try:
+            self._sessions.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self._sessions / f"{self.session}.lock", timeout=0)
+            lock.acquire()
+            self._session_lock = lock
+        except (OSError, filelock.Timeout) as error:
+            log.warning("no session lock: %s", error)
+
+    async def _adopt(self, new: configuration.Settings) -> None:
         old, self.settings = self.settings, new
-        if old.privacy != new.privacy:
-            self.__dict__.pop("privacy", None)
+        if "privacy" in self.__dict__:
+            self.privacy.configure(self.roots, new.privacy)
+        if "models" in self.__dict__:
+            await self.models.configure(new)
+        if "plans" in self.__dict__ and old.plan != new.plan:
+            self.plans.configure(new.plan)
+
+    # ------------------------------------------------------------------ what the person is told
+
+    def update_status(self) -> None:
+        """Works out the status from the models as last seen and sends it where it changed."""
+        found = self.models.statuses() if "models" in self.__dict__ else []
+        models = [
+            ModelStatus(name=s.name, provider=s.provider, model=s.model, state=s.state, message=s.message)
+            for s in found
+        ]
+        bad = next((s for s in models if s.state == "error"), None)
+        if not self.settings.completion.enabled:
+            status = Status(state="off", message="Completions are switched off", models=models)
+        elif bad is not None:
+            status = Status(state="error", message=bad.message, models=models)
+        elif any(s.state == "warming" for s in models):
+            status = Status(state="warming", message="The model is loading", models=models)
+        else:
+            status = Status(state="ready", message="Ready", models=models)
+        self.set_status(status)
+
+    def model_failed(self, error: ModelError, *, tell: bool) -> None:
+        """A model failed: the status says so; a message only where the person asked, and each once."""
+        self.update_status()
+        if tell:
+            self.tell(f"Lido: {error}", lsp.MessageType.Warning)
 
     def tell(self, message: str, kind: lsp.MessageType = lsp.MessageType.Info) -> None:
         """Shows a message, each only once a session: one calm word, not a storm."""
         if message not in self._told:
             self._told.add(message)
             self.window_show_message(lsp.ShowMessageParams(kind, message))
+
+    def _tell_from_thread(self, message: str) -> None:
+        self._loop.call_soon_threadsafe(self.tell, message, lsp.MessageType.Warning)
 
     def set_status(self, status: Status) -> None:
         """Sends ``lido/status`` where it differs from the last one."""
@@ -272,11 +414,27 @@ class LidoServer(LanguageServer):
             log.error("background task %s failed", task.get_name(), exc_info=error)
 
     async def close(self) -> None:
-        """Ends the session: tasks cancelled, engine stopped, log flushed."""
+        """Ends the session: tasks cancelled, engine stopped, log flushed, each in bounded time."""
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2)
+        services = self.__dict__
+        for name in ("completer", "plans", "models"):
+            if name in services:
+                try:
+                    await asyncio.wait_for(services[name].close(), 5)
+                except TimeoutError:
+                    log.warning("%s did not close in time", name)
+        if "chat" in services:
+            await services["chat"].store.close()
+        if "tracker" in services:
+            self.tracker.close()
+            await asyncio.to_thread(self.tracker.log.close)
+        if self._session_lock is not None:
+            self._session_lock.release()
+            with suppress(OSError):
+                (self._sessions / f"{self.session}.lock").unlink()
 
     # ------------------------------------------------------------------ documents and positions
 

@@ -58,6 +58,14 @@ class Models:
         self._backends: dict[str, Backend] = {}
         self._last_error: dict[str, str] = {}
 
+    async def configure(self, settings: Settings) -> None:
+        """Other settings from now on: backends whose own table changed are closed and built anew when next
+        asked; the others, and their engines, stay."""
+        old, self._settings = self._settings, settings
+        gone = [name for name in self._backends if settings.models.get(name) != old.models.get(name)]
+        await asyncio.gather(*(self._backends.pop(name).close() for name in gone), return_exceptions=True)
+        self._last_error = {}
+
     # ------------------------------------------------------------------ finding
 
     def backend(self, name: str) -> Backend:

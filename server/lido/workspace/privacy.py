@@ -130,11 +130,17 @@ class Privacy:
     def __init__(self, roots: list[Path], settings: PrivacySettings) -> None:
         from pathspec import GitIgnoreSpec
 
-        self.roots = [Path(os.path.realpath(root)) for root in roots]
         self._secret = GitIgnoreSpec.from_lines(SECRET_FILES)
-        self._own = GitIgnoreSpec.from_lines(settings.ignore)
+        self.configure(roots, settings)
         self._specs: dict[Path, tuple[tuple[int, ...], GitIgnoreSpec | None]] = {}
         self._lock = threading.Lock()
+
+    def configure(self, roots: list[Path], settings: PrivacySettings) -> None:
+        """Other roots or patterns from now on; whoever holds this gate keeps it."""
+        from pathspec import GitIgnoreSpec
+
+        self.roots = [Path(os.path.realpath(root)) for root in roots]
+        self._own = GitIgnoreSpec.from_lines(settings.ignore)
 
     def scrub(self, text: str) -> str:
         """See :func:`scrub`."""

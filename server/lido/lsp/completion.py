@@ -1,0 +1,158 @@
+"""Inline completion, its fallback as a completion list, and what became of each suggestion."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types as lsp
+
+from lido.lsp.messages import CompletionOutcome
+
+if TYPE_CHECKING:
+    from lido.completion.engine import Suggestion, Trigger
+    from lido.lsp.server import LidoServer
+    from lido.workspace.documents import Document
+
+ACCEPTED = "lido.completion.accepted"
+SEEN_AFTER = 0.75
+"""Seconds after which a suggestion counts as shown where the editor does not say so itself."""
+
+log = logging.getLogger(__name__)
+
+
+def register(server: LidoServer) -> None:
+    explicit: set[str] = set()
+    """Methods by which this editor has said what was shown: then nothing is guessed."""
+
+    @server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, lsp.InlineCompletionOptions())
+    async def inline_completion(params: lsp.InlineCompletionParams) -> lsp.InlineCompletionList:
+        document = server.document(params.text_document.uri)
+        if document is None:
+            return lsp.InlineCompletionList([])
+        offset = server.offset(document, params.position)
+        invoked = params.context.trigger_kind == lsp.InlineCompletionTriggerKind.Invoked
+        info = params.context.selected_completion_info
+        selected = None
+        if info is not None:
+            start, end = server.offset(document, info.range.start), server.offset(document, info.range.end)
+            selected = (start, end, info.text)
+        found = await suggest(document, offset, "invoked" if invoked else "automatic", selected)
+        return lsp.InlineCompletionList([item(document, suggestion) for suggestion in found])
+
+    @server.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(resolve_provider=False))
+    async def completion(params: lsp.CompletionParams) -> lsp.CompletionList:
+        document = server.document(params.text_document.uri)
+        if document is None or not wanted_as_items():
+            return lsp.CompletionList(is_incomplete=False, items=[])
+        offset = server.offset(document, params.position)
+        invoked = params.context is None or params.context.trigger_kind == lsp.CompletionTriggerKind.Invoked
+        found = await suggest(document, offset, "invoked" if invoked else "automatic", None)
+        items = [list_item(document, suggestion, offset) for suggestion in found]
+        return lsp.CompletionList(is_incomplete=True, items=items)
+
+    @server.command(ACCEPTED)
+    async def accepted(identifier: str) -> None:
+        server.tracker.accepted(identifier)
+        await server.tracker.flush()
+
+    @server.own("lido/completion/shown", CompletionOutcome)
+    def shown(params: CompletionOutcome) -> None:
+        explicit.add("shown")
+        server.tracker.shown(params.id)
+
+    @server.own("lido/completion/partiallyAccepted", CompletionOutcome)
+    def partially_accepted(params: CompletionOutcome) -> None:
+        server.tracker.partially_accepted(params.id, params.accepted_length or 0)
+
+    @server.own("lido/completion/dismissed", CompletionOutcome)
+    def dismissed(params: CompletionOutcome) -> None:
+        server.tracker.rejected(params.id, params.reason or "dismissed")
+
+    # Copilot's clients say the same in their own words.
+
+    @server.feature("textDocument/didShowCompletion")
+    def did_show(params: Any) -> None:
+        explicit.add("shown")
+        server.tracker.shown(copilot_id(params))
+
+    @server.feature("textDocument/didPartiallyAcceptCompletion")
+    def did_partially_accept(params: Any) -> None:
+        length = params.get("acceptedLength", 0) if isinstance(params, dict) else 0
+        server.tracker.partially_accepted(copilot_id(params), length if isinstance(length, int) else 0)
+
+    @server.feature("textDocument/didFocus")
+    def did_focus(params: Any) -> None:
+        return None
+
+    @server.feature("checkStatus")
+    def check_status(params: Any) -> dict[str, str]:
+        return {"status": "OK", "user": "lido"}
+
+    @server.feature("signIn")
+    def sign_in(params: Any) -> dict[str, str]:
+        return {"status": "AlreadySignedIn", "user": "lido"}
+
+    def wanted_as_items() -> bool:
+        chosen = server.settings.completion.as_completion_items
+        if chosen is not None:
+            return chosen
+        able = server.client_capabilities.text_document
+        return not (able and able.inline_completion)
+
+    async def suggest(
+        document: Document, offset: int, trigger: Trigger, selected: tuple[int, int, str] | None
+    ) -> list[Suggestion]:
+        from lido.models.base import ModelError
+
+        await server.configured.wait()
+        try:
+            found = await server.completer.complete(document, offset, trigger, selected)
+        except ModelError as error:
+            server.model_failed(error, tell=trigger == "invoked")
+            return []
+        if found and not explicit:
+            asyncio.get_running_loop().call_later(SEEN_AFTER, seen, document, found[0].id)
+        return found
+
+    def seen(document: Document, identifier: str) -> None:
+        if not explicit and server.document(document.uri) is document:
+            server.tracker.shown(identifier)
+
+    def item(document: Document, suggestion: Suggestion) -> lsp.InlineCompletionItem:
+        return lsp.InlineCompletionItem(
+            insert_text=suggestion.text,
+            filter_text=suggestion.text,
+            range=server.range(document, suggestion.start, suggestion.end),
+            command=lsp.Command("Accepted", ACCEPTED, arguments=[suggestion.id]),
+        )
+
+    def list_item(document: Document, suggestion: Suggestion, offset: int) -> lsp.CompletionItem:
+        """A whole line in the list, the way people read it: what they have typed, then what would come."""
+        line = document.line_at(offset)
+        typed = document.slice(document.line_start(line), offset)
+        word = typed[len(typed.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")) :]
+        first = suggestion.text.split("\n", 1)[0]
+        shown = f"```{document.language}\n{typed.strip()}{suggestion.text}\n```"
+        return lsp.CompletionItem(
+            label=(word + first).strip() or "…",
+            label_details=lsp.CompletionItemLabelDetails(description="Lido"),
+            kind=lsp.CompletionItemKind.Text,
+            detail="Lido",
+            documentation=lsp.MarkupContent(lsp.MarkupKind.Markdown, shown),
+            filter_text=word + first,
+            sort_text="~",
+            text_edit=lsp.TextEdit(
+                server.range(document, offset - len(word), offset), word + suggestion.text
+            ),
+            command=lsp.Command("Accepted", ACCEPTED, arguments=[suggestion.id]),
+        )
+
+
+def copilot_id(params: Any) -> str:
+    """The suggestion in a Copilot client's message: the item's command carries it."""
+    try:
+        return str(params["item"]["command"]["arguments"][0])
+    except (KeyError, TypeError, IndexError):
+        return ""
