@@ -223,7 +223,6 @@ def _slid(block: Block, a: list[str], b: list[str], up: int, down: int) -> Block
     if a1 < a2 and b1 < b2:
         return block
     lines, start, end = (b, b1, b2) if b1 < b2 else (a, a1, a2)
-    size = end - start
     lowest = 0
     while lowest > -min(up, 200) and lines[start + lowest - 1] == lines[end + lowest - 1]:
         lowest -= 1

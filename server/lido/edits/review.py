@@ -223,11 +223,23 @@ def _changed_file(file: ReviewFile, text: str, edits: Sequence[Edit] | None) -> 
         edits = [Edit(h.start, h.end, h.new) for h in reversed(diff.hunks(before, text))]
     hunks: list[ReviewHunk] = []
     for hunk in file.hunks:
+        if hunk.whole:
+            hunks.append(_judged_whole(hunk, file, text))
+            continue
         a, b = hunk.start, hunk.end
         for edit in edits:
             a, b, _ = diff.moved(a, b, edit)
         hunks.append(_judged(replace(hunk, start=a, end=b), text))
     return replace(file, hunks=tuple(hunks), current=text)
+
+
+def _judged_whole(hunk: ReviewHunk, file: ReviewFile, text: str) -> ReviewHunk:
+    """Nobody agreed to delete what was written since."""
+    if file.kind != "delete" or hunk.state not in ("pending", "conflict"):
+        return hunk
+    if text == hunk.old:
+        return replace(hunk, end=len(text), state="pending", conflict_text=None)
+    return replace(hunk, end=len(text), state="conflict", conflict_text=text)
 
 
 def _lead_to(before: str, edits: Sequence[Edit], text: str) -> bool:
@@ -239,7 +251,7 @@ def _lead_to(before: str, edits: Sequence[Edit], text: str) -> bool:
 
 def _judged(hunk: ReviewHunk, text: str) -> ReviewHunk:
     """Pending or in conflict, by what stands there now."""
-    if hunk.state not in ("pending", "conflict") or hunk.whole:
+    if hunk.state not in ("pending", "conflict"):
         return hunk
     now = text[hunk.start : hunk.end]
     at_line_start = hunk.start == 0 or text[hunk.start - 1] in "\r\n"
