@@ -41,6 +41,7 @@ async def session(root: Path) -> AsyncIterator[Session]:
     from lido.edits.journal import Journal
     from lido.models.registry import Models
     from lido.plan.agent import Plans
+    from lido.workspace import syntax
     from lido.workspace.attachments import Attachments
     from lido.workspace.privacy import Privacy
 
@@ -54,7 +55,7 @@ async def session(root: Path) -> AsyncIterator[Session]:
     workspace = Workspace([root], privacy.blocked)
     reviews = Reviews(workspace, Journal(home.journal))
     store = Conversations(home.conversations)
-    plans = Plans(models, attachments, workspace, reviews, settings.plan, home.plans)
+    plans = Plans(models, attachments, workspace, reviews, settings.plan, home.plans, syntax.file_errors)
     try:
         yield Session(root, home, settings, models, Chat(models, store, attachments), plans, reviews)
     finally:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lido.edits.apply import Reviews
 from lido.edits.files import Workspace
-from lido.models.base import Capabilities, Message, ModelError
-from lido.plan import answers, explore
+from lido.models.base import Capabilities, ModelError
+from lido.plan import explore, loop, planning, rounds
 from lido.plan.editing import Editor, SyntaxErrors, no_syntax
-from lido.plan.run import GaveUp, Mode, OnUpdate, Run, Step, Trajectory, Update, prompt
+from lido.plan.permissions import Permissions
+from lido.plan.run import GaveUp, Mode, OnUpdate, Run, Trajectory, Update
+from lido.plan.tools import Toolbox
+from lido.plan.workcopy import workcopy
 from lido.settings import PlanSettings
-from lido.workspace.attachments import Attachment, Attachments, Excerpt, fenced, fit
+from lido.workspace.attachments import Attachment, Attachments, Excerpt, fit
 
 if TYPE_CHECKING:
     from lido.models.registry import Models
@@ -55,6 +57,8 @@ class Plans:
         folder: Path,
         syntax_errors: SyntaxErrors = no_syntax,
     ) -> None:
+        self._scratch = folder / "work"
+        self._agreed: set[tuple[str, ...]] = set()
         self._models = models
         self._attachments = attachments
         self._workspace = workspace
@@ -125,7 +129,10 @@ class Plans:
             attachments=[[a.kind, str(a.path or ""), a.name or ""] for a in attachments],
         )  # fmt: skip
         try:
-            await self._plan(run, attachments, test_command)
+            if run.mode == "agent":
+                await self._agent(run, attachments, test_command)
+            else:
+                await self._plan(run, attachments, test_command)
         except asyncio.CancelledError:
             run.tell("cancelled", message="Cancelled.", question="")
         except GaveUp as end:
@@ -152,7 +159,7 @@ class Plans:
         excerpts = await self._explore(run, resolved.excerpts, can)
         notes = list(resolved.problems)
         run.tell("planning", message="Read " + ", ".join(e.title for e in excerpts) + ".")
-        talk, steps = await self._steps(run, excerpts, can)
+        talk, steps = await planning.steps(run, excerpts, can)
         run.tell("editing", steps=tuple(steps), message=f"{len(steps)} step{'s' * (len(steps) != 1)}.")
         editor = Editor(run, talk, self._workspace.read, can, self._syntax)
         changes = await editor.changes()
@@ -165,6 +172,48 @@ class Plans:
         count = sum(len(file.hunks) for file in review.files)
         message = " ".join((f"{count} change{'s' * (count != 1)} to review.", *notes))
         run.tell("review", review_id=review.id, message=message)
+
+    # ------------------------------------------------------------------ agent mode
+
+    async def _agent(self, run: Run, attachments: list[Attachment], test_command: str) -> None:
+        can = self._models.for_role("plan", run.model)[0].capabilities
+        run.tell("exploring", message="Looking for the files that matter.")
+        origin = self._origin(attachments)
+        resolved = await self._attachments.resolve(attachments, run.instruction)
+        blocked, opened = self._attachments.blocked, self._attachments.opened
+        async with workcopy(origin, self._scratch, blocked, opened) as copy:
+
+            def blocked_here(path: Path) -> str | None:
+                """The copy is judged as the person's folder is."""
+                return blocked(origin / path.relative_to(copy.real)) if path != copy.real else None
+
+            permissions = Permissions(self._settings.allow_commands, self._agreed, run.ask_human)
+            box = Toolbox(run, copy, blocked_here, permissions, test_command, self._syntax)
+            if can.small:
+                excerpts = await self._explore(run, resolved.excerpts, can)
+                message = await rounds.work(run, box, excerpts, can, self._syntax)
+            else:
+                message = await loop.work(run, box, resolved.excerpts, can, self._settings)
+            changes = await asyncio.to_thread(copy.changes, self._workspace.read)
+        message = " ".join((message, *resolved.problems))
+        if not changes:
+            run.tell("done", message=f"{message} Nothing was changed.")
+            return
+        review = await self._reviews.open(changes, run.instruction.strip().splitlines()[0][:80])
+        run.tell("done", review_id=review.id, message=message)
+
+    def _origin(self, attachments: Sequence[Attachment]) -> Path:
+        """The root that the attachments lie in, else the first. Raises GaveUp where no folder is open."""
+        roots = self._workspace.roots
+        for attachment in attachments:
+            for root in roots:
+                if attachment.path and attachment.path.is_relative_to(root):
+                    return root
+        if not roots:
+            raise GaveUp("No folder is open.")
+        return roots[0]
+
+    # ------------------------------------------------------------------ both
 
     async def _explore(self, run: Run, attached: Sequence[Excerpt], can: Capabilities) -> list[Excerpt]:
         budget = 1100 if can.small else can.context_window // 2
@@ -184,74 +233,6 @@ class Plans:
         others = [e for e in attached if e.path not in whole]
         shown = fit([*files, *others], budget)
         return shown or files[:1]
-
-    async def _steps(
-        self, run: Run, excerpts: Sequence[Excerpt], can: Capabilities
-    ) -> tuple[list[Message], list[Step]]:
-        """The conversation so far, and the steps the model wants, each with a file."""
-        known = [e.path for e in excerpts if e.path]
-        system = prompt("system_small" if can.small else "system")
-        for _ in range(3):
-            task = prompt("steps_small" if can.small else "steps").replace("{task}", run.instruction)
-            shown = "\n\n".join(fenced(e) for e in excerpts)
-            talk = [Message("system", system), Message("user", f"{shown}\n\n{task}")]
-            editable = _editable(run.instruction, known)
-            reply = await run.ask(
-                talk, max_tokens=220 if can.small else 1500, schema=_schema(editable, can.small)
-            )
-            steps, question = answers.steps(reply.text)
-            if not question:
-                break
-            run.instruction = f"{run.instruction}\n{question} {await run.ask_human(question)}"
-        files = [name for name in known if name in editable] or editable
-        if not steps:
-            steps = [Step(run.instruction.strip()[:200], "", tuple(files[:1]))]
-        placed = [_placed(step, editable if can.small else [], files) for step in steps]
-        talk.append(Message("assistant", reply.text or "{}"))
-        return talk, placed
-
-
-def _placed(step: Step, allowed: Sequence[str], files: Sequence[str]) -> Step:
-    """`step` with a file it belongs to: its own, one it names, else the first one."""
-    if step.files and (not allowed or all(name in allowed for name in step.files)):
-        return step
-    text = f"{step.title} {' '.join(step.files)}"
-    named = [name for name in files if name in text or name.rsplit("/", 1)[-1] in text]
-    return replace(step, files=tuple(named[:1] or files[:1]))
-
-
-def _editable(instruction: str, known: Sequence[str]) -> list[str]:
-    """The files a small model may choose from: those it was shown and those the instruction names. Tests
-    that fail are there to be passed, so they are left out unless they are what is to be written."""
-    named = [name.removeprefix("./") for name in explore.paths_in(instruction)]
-    named = [n for n in named if not any(k == n or k.endswith("/" + n) for k in known)]
-    about_tests = re.search(r"\b(?:write|add|new|create)\b.{0,30}\btests?\b", instruction, re.I)
-    code = [name for name in known if not explore.is_test(name)]
-    tests = [name for name in known if explore.is_test(name)]
-    chosen = [*code, *tests] if about_tests or not code else code
-    chosen += [name for name in tests if name in instruction and name not in chosen]
-    return [*chosen, *named] or list(known)
-
-
-def _schema(files: Sequence[str], small: bool) -> dict[str, Any]:
-    file: dict[str, Any] = {"type": "string", "maxLength": 300}
-    if small:
-        file = {"type": "string", "enum": list(files)}
-    step = {
-        "type": "object",
-        "properties": {"file": file, "change": {"type": "string", "maxLength": 160 if small else 400}},
-        "required": ["file", "change"],
-        "additionalProperties": False,
-    }
-    properties: dict[str, Any] = {"steps": {"type": "array", "items": step, "maxItems": 4 if small else 20}}
-    if small:
-        properties["steps"]["minItems"] = 1
-        return {
-            "type": "object", "properties": properties, "required": ["steps"], "additionalProperties": False,
-        }  # fmt: skip
-    step["properties"]["reason"] = {"type": "string", "maxLength": 400}  # type: ignore[index]
-    properties["question"] = {"type": "string", "maxLength": 500}
-    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _new_id() -> str:

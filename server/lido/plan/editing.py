@@ -103,7 +103,7 @@ class Editor:
         talk = [*self._talk, Message("user", request)]
         for attempt in range(2):
             reply = await self._run.ask(
-                talk, max_tokens=limit, progress=self._writing(path), temperature=0.0 if not attempt else 0.4
+                talk, max_tokens=limit, progress=self._writing(path), temperature=0.4 if attempt else None
             )
             change, problem = await asyncio.to_thread(
                 self._rewritten, path, before, lines, region, reply.text, reply.finish == "length"

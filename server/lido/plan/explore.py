@@ -13,7 +13,8 @@ from lido.workspace.attachments import Attachments, Excerpt, definition_of, toke
 _PATH = re.compile(r"(?<![\w/])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,9}\b")
 _SYMBOL = re.compile(r"`([A-Za-z_]\w*)|\b([A-Za-z_]\w*)\(|\b([a-z]+_\w+|[A-Z]\w*[a-z]\w*[A-Z]\w*)\b")
 _IMPORT = re.compile(
-    r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+)|.*\b(?:from|require\()\s*['\"]([^'\"]+))", re.M
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w.]+)|.*\b(?:from|require\()\s*['\"]([^'\"]+))",
+    re.M,
 )
 _TEST = re.compile(
     r"(?:^|/)(?:tests?/|test_[^/]*$|[^/]*[._-]tests?\.[^/]*$|[^/]*_test\.[^/]*$|[^/]*Test\.java$)"

@@ -116,6 +116,9 @@ class Run:
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
     answer: asyncio.Future[str] | None = None
+    temperature: float = 0.0
+    waited: float = 0.0
+    """Seconds that the run waited for the person."""
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -146,11 +149,13 @@ class Run:
         """Waits for the person's answer."""
         before = self.update.state
         self.answer = asyncio.get_running_loop().create_future()
+        began = time.monotonic()
         self.tell("waiting", question=question, message="")
         try:
             text = await self.answer
         finally:
             self.answer = None
+            self.waited += time.monotonic() - began
         self.trajectory.record("human", question=question, answer=text)
         self.tell(before, question="")
         return text
@@ -163,7 +168,7 @@ class Run:
         schema: dict[str, Any] | None = None,
         tools: tuple[Tool, ...] = (),
         progress: Callable[[str], None] | None = None,
-        temperature: float = 0.0,
+        temperature: float | None = None,
     ) -> Reply:
         """One answer of the model; `progress` gets the text so far. `schema` and `tools` are used where
         the backend can. Raises ModelError."""
@@ -174,7 +179,7 @@ class Run:
             return ChatRequest(
                 tuple(messages),
                 max_tokens=max_tokens,
-                temperature=temperature,
+                temperature=self.temperature if temperature is None else temperature,
                 json_schema=schema if can.json_schema else None,
                 tools=tools if can.tools else (),
             )

@@ -26,6 +26,8 @@ class Workcopy:
 
     def __init__(self, root: Path, origin: Path) -> None:
         self.root = root
+        self.real = Path(os.path.realpath(root))
+        """`root` with links followed, as paths come back from checks."""
         self.origin = origin
         self._before: dict[str, tuple[int, int]] = {}
         self.created: set[str] = set()

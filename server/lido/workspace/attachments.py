@@ -85,6 +85,14 @@ class Attachments:
                 problems.append(str(error))
         return Resolved(tuple(excerpts), tuple(problems))
 
+    def blocked(self, path: Path) -> str | None:
+        """Why the file may not be read; None where it may."""
+        return self._privacy.blocked(path)
+
+    def opened(self, path: Path) -> str | None:
+        """What the editor has open for the path."""
+        return self._opened(path)
+
     def name(self, path: Path) -> str:
         """How people call `path`: relative to its root."""
         for root in self.roots:
@@ -217,7 +225,7 @@ def definition_of(name: str) -> re.Pattern[str]:
     """Matches the lines that define `name` in common languages."""
     return re.compile(
         r"\b(?:def|class|func|function|fn|struct|enum|trait|interface|type|const|let|var|module|impl|object|"
-        rf"record|val|fun)\s+(?:\([^)]*\)\s*)?{re.escape(name)}\b"
+        rf"record|val|fun)\s+(?:\([^)]{{0,200}}\)\s*)?{re.escape(name)}\b"
     )
 
 
