@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import re
 import shlex
 from collections.abc import Callable
@@ -190,7 +191,7 @@ class Toolbox:
     # ------------------------------------------------------------------ changing
 
     async def _edit(self, path: str, search: str, replace: str) -> str:
-        edit = FileEdit(path, "modify", "search_replace", (Replace(search, replace),))
+        edit = FileEdit(path, "modify", "search_replace", (Replace(search, replace, inline=True),))
         resolution = await asyncio.to_thread(resolve, [edit], self.workspace.read, self._syntax)
         if resolution.rejected:
             return resolution.feedback()
@@ -247,6 +248,8 @@ class Toolbox:
             argv = [str(program), *argv[1:]]  # a virtual environment is not copied
         self._session.trajectory.record("command", argv=shlex.join(argv))
         result = await sandbox.run(argv, self._copy.root, 120, self._copy.root.parent)
+        # Paths as the person and the model know them, not those of the copy.
+        result = dataclasses.replace(result, output=result.output.replace(f"{self._copy.real}/", ""))
         self._session.trajectory.record("output", code=result.code, text=result.output[-4000:])
         return result
 

@@ -4,16 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from fakes.plan_world import World, steps
 from fakes.scripted_models import LARGE, SMALL, ScriptedModels
-from lido.edits.apply import Reviews
-from lido.edits.files import Workspace
-from lido.edits.journal import Journal
 from lido.models.base import ModelError
-from lido.plan.agent import NotWaiting, Plans, UnknownPlan
-from lido.plan.run import FINAL, Update
-from lido.settings import PlanSettings, PrivacySettings
-from lido.workspace.attachments import Attachment, Attachments
-from lido.workspace.privacy import Privacy
+from lido.plan.agent import NotWaiting, UnknownPlan
+from lido.plan.run import FINAL
+from lido.workspace.attachments import Attachment
 
 BASKET = """\
 class Basket:
@@ -38,46 +34,12 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-class World:
-    def __init__(self, root: Path, models: ScriptedModels) -> None:
-        privacy = Privacy([root], PrivacySettings())
-        workspace = Workspace([root], privacy.blocked)
-        self.root = root
-        self.models = models
-        self.reviews = Reviews(workspace, Journal(root.parent / "journal"))
-        self.updates: list[Update] = []
-        self.waiting = asyncio.Event()
-        self.folder = root.parent / "plans"
-        self.plans = Plans(
-            models, Attachments([root], privacy), workspace, self.reviews, PlanSettings(), self.folder
-        )
-
-    def start(self, instruction: str, **more) -> str:
-        return self.plans.start(instruction, on_update=self.updated, **more)
-
-    def updated(self, update: Update) -> None:
-        self.updates.append(update)
-        if update.state == "waiting":
-            self.waiting.set()
-
-    async def run(self, instruction: str, **more) -> Update:
-        return await self.plans.wait(self.start(instruction, **more))
-
-    def hunks(self, update: Update) -> list[tuple[str, str, str]]:
-        review = self.reviews.get(update.review_id)
-        return [(Path(f.path).name, h.old.strip(), h.new.strip()) for f in review.files for h in f.hunks]
-
-
 @pytest.fixture
 def world(root: Path):
     def build(*answers, capabilities=SMALL) -> World:
         return World(root, ScriptedModels(*answers, capabilities=capabilities))
 
     return build
-
-
-def steps(*pairs: tuple[str, str]) -> str:
-    return json.dumps({"steps": [{"file": f, "change": c} for f, c in pairs]})
 
 
 async def test_a_small_model_rewrites_the_file_and_the_difference_is_reviewed(world, root: Path):
