@@ -35,7 +35,7 @@ def test_counts_errors_only_where_there_are_some():
     assert syntax.errors("python", "x = 1\n") == 0
     assert syntax.errors("python", "def f(:\n    pass\n") >= 1
     assert syntax.errors("nosuchlanguage", "def f(:") == 0
-    assert syntax.file_errors("a/b.ts", "const x: = ;") >= 1
+    assert syntax.path_errors("a/b.ts", "const x: = ;") >= 1
 
 
 @pytest.mark.parametrize("language", TAGGED)

@@ -198,7 +198,7 @@ def errors(language: str, text: str) -> int:
     return 0 if tree is None else error_count(tree)
 
 
-def file_errors(path: str, text: str) -> int:
+def path_errors(path: str, text: str) -> int:
     """`errors`, with the language told by the file's name."""
     return errors(language_of(path), text)
 
