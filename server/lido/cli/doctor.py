@@ -120,7 +120,7 @@ async def _backends(settings: configuration.Settings) -> list[Check]:
     try:
         roles: dict[str, list[str]] = {}
         for role in ("completion", "chat", "plan"):
-            for name in settings.role(role):  # type: ignore[arg-type]
+            for name in settings.role(role):
                 roles.setdefault(name, []).append(role)
         for name in settings.models:
             serves = ", ".join(roles.get(name, [])) or "no role"

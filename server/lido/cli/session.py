@@ -55,7 +55,7 @@ async def session(root: Path) -> AsyncIterator[Session]:
     workspace = Workspace([root], privacy.blocked)
     reviews = Reviews(workspace, Journal(home.journal))
     store = Conversations(home.conversations)
-    plans = Plans(models, attachments, workspace, reviews, settings.plan, home.plans, syntax.file_errors)
+    plans = Plans(models, attachments, workspace, reviews, settings.plan, home.plans, syntax.path_errors)
     try:
         yield Session(root, home, settings, models, Chat(models, store, attachments), plans, reviews)
     finally:

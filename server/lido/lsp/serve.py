@@ -46,7 +46,7 @@ async def _stdio() -> int:
     server = build()
     reader, writer = await stdio()
     sys.stdout = sys.stderr  # whatever prints must not end up between messages
-    server.protocol.set_writer(writer)  # type: ignore[arg-type]
+    server.protocol.set_writer(writer)
     _stop_on_signal(asyncio.current_task())
     try:
         await serve_stream(server, reader)
@@ -75,7 +75,7 @@ def serve_tcp(host: str, port: int, ready: Callable[[str, int], None]) -> int:
 
         async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             server = build()
-            server.protocol.set_writer(writer)  # type: ignore[arg-type]
+            server.protocol.set_writer(writer)
             try:
                 await serve_stream(server, reader)
             except ConnectionError:

@@ -265,7 +265,7 @@ class LidoServer(LanguageServer):
             self.reviews,
             self.settings.plan,
             self.home.plans,
-            syntax.file_errors,
+            syntax.path_errors,
         )
 
     # ------------------------------------------------------------------ session

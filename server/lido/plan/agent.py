@@ -68,6 +68,10 @@ class Plans:
         self._syntax = syntax_errors
         self._running: dict[str, _Running] = {}
 
+    def configure(self, settings: PlanSettings) -> None:
+        """Other settings from the next run on."""
+        self._settings = settings
+
     def start(
         self,
         instruction: str,
@@ -76,12 +80,23 @@ class Plans:
         test_command: str | None = None,
         on_update: OnUpdate = lambda _: None,
         model: str | None = None,
+        allowed: Sequence[str] = (),
     ) -> str:
         """Begins a run and returns its id; everything else comes through `on_update`, always on the event
-        loop, the last one in a final state."""
+        loop, the last one in a final state. `allowed` are commands that the person gave for this run, which
+        need no further question."""
         plan_id = _new_id()
         trajectory = Trajectory(self._folder / f"{plan_id}.jsonl")
-        run = Run(plan_id, instruction, mode, self._models, trajectory, on_update, model=model)
+        run = Run(
+            plan_id,
+            instruction,
+            mode,
+            self._models,
+            trajectory,
+            on_update,
+            model=model,
+            allowed=tuple(allowed),
+        )
         work = self._work(run, list(attachments), test_command or self._settings.test_command)
         running = _Running(run, asyncio.create_task(work, name=f"plan {plan_id}"))
         self._running[plan_id] = running
@@ -187,7 +202,9 @@ class Plans:
                 """The copy is judged as the person's folder is."""
                 return blocked(origin / path.relative_to(copy.real)) if path != copy.real else None
 
-            permissions = Permissions(self._settings.allow_commands, self._agreed, run.ask_human)
+            permissions = Permissions(
+                (*self._settings.allow_commands, *run.allowed), self._agreed, run.ask_human
+            )
             box = Toolbox(run, copy, blocked_here, permissions, test_command, self._syntax)
             if can.small:
                 excerpts = await self._explore(run, resolved.excerpts, can)
