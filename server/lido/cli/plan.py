@@ -32,7 +32,12 @@ def command(
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Review hunk by hunk, then write.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Accept every hunk without asking.")] = False,
-    test: Annotated[str, typer.Option(metavar="CMD", help="Run this after applying. Passes no shell.")] = "",
+    agent: Annotated[
+        bool, typer.Option("--agent", help="Work in a copy, run the tests there, try again until they pass.")
+    ] = False,
+    test: Annotated[
+        str, typer.Option(metavar="CMD", help="How to run the tests: with --agent at work, and at the end.")
+    ] = "",
     model: Annotated[str, typer.Option(help="A [models.NAME] of your settings.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -59,7 +64,9 @@ def command(
     if apply and not ask and not yes:
         raise typer.BadParameter("--apply asks about each hunk, which needs a terminal; or add --yes")
     try:
-        code = asyncio.run(_run(root, " ".join(text), attachments, tests, ask, yes, model or None, as_json))
+        code = asyncio.run(
+            _run(root, " ".join(text), attachments, tests, ask, yes, model or None, as_json, agent)
+        )
     except KeyboardInterrupt:
         print("\nCancelled; what was not accepted is not written.", file=sys.stderr)
         code = 1
@@ -75,6 +82,7 @@ async def _run(
     yes: bool,
     model: str | None,
     as_json: bool,
+    agent: bool,
 ) -> int:
     from rich.console import Console
 
@@ -82,7 +90,7 @@ async def _run(
 
     console = Console(stderr=as_json, highlight=False)
     async with session(root) as s:
-        update = await _follow(s, console, instruction, attachments, model)
+        update = await _follow(s, console, instruction, attachments, model, shlex.join(tests), agent)
         outcome: dict[str, Any] = {
             "planId": update.plan_id,
             "state": update.state,
@@ -113,13 +121,27 @@ async def _run(
 
 
 async def _follow(
-    s: Session, console: Console, instruction: str, attachments: list[Attachment], model: str | None
+    s: Session,
+    console: Console,
+    instruction: str,
+    attachments: list[Attachment],
+    model: str | None,
+    test: str,
+    agent: bool,
 ) -> Update:
     """Shows the run as it goes and answers its questions; the final update."""
     from rich.markup import escape
 
     updates: asyncio.Queue[Update] = asyncio.Queue()
-    plan = s.plans.start(instruction, attachments, on_update=updates.put_nowait, model=model)
+    plan = s.plans.start(
+        instruction,
+        attachments,
+        "agent" if agent else "plan",
+        test if agent else None,
+        updates.put_nowait,
+        model,
+        (test,) if test else (),  # whoever typed the command agreed to it
+    )
     told: set[str] = set()
 
     def tell(line: str) -> None:

@@ -30,9 +30,9 @@ class Session:
 
 
 @asynccontextmanager
-async def session(root: Path) -> AsyncIterator[Session]:
-    """Everything that chat and plan need, closed at the end. Says on standard error what is wrong with the
-    settings."""
+async def session(root: Path, models: Models | None = None) -> AsyncIterator[Session]:
+    """Everything that chat and plan need, closed at the end (but for `models` that were given). Says on
+    standard error what is wrong with the settings."""
     from lido import settings as configuration
     from lido.chat.conversations import Conversations
     from lido.chat.service import Chat
@@ -50,7 +50,9 @@ async def session(root: Path) -> AsyncIterator[Session]:
         print(f"{problem}", file=sys.stderr)
     home = configuration.Home()
     privacy = Privacy([root], settings.privacy)
-    models = Models(settings, home, privacy.scrub)
+    own = None if models else Models(settings, home, privacy.scrub)
+    models = models or own
+    assert models is not None
     attachments = Attachments([root], privacy)
     workspace = Workspace([root], privacy.blocked)
     reviews = Reviews(workspace, Journal(home.journal))
@@ -61,7 +63,8 @@ async def session(root: Path) -> AsyncIterator[Session]:
     finally:
         await plans.close()
         await store.close()
-        await models.close()
+        if own:
+            await own.close()
 
 
 def attached(names: Iterable[str], root: Path) -> list[Attachment]:

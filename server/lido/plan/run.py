@@ -115,6 +115,7 @@ class Run:
     update: Update = field(init=False)
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
+    allowed: tuple[str, ...] = ()
     answer: asyncio.Future[str] | None = None
     temperature: float = 0.0
     waited: float = 0.0
