@@ -12,12 +12,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lido.completion import context, prompt, shaping
-from lido.models.base import Backend, ChatRequest, Message, ModelError, TextRequest, Usage
+from lido.completion.filters import Place
+from lido.models.base import Backend, ChatRequest, ModelError, TextRequest, Usage
 from lido.settings import CompletionSettings
 from lido.workspace import syntax
 from lido.workspace.documents import Document, Edit
@@ -36,6 +37,9 @@ GRACE = 0.25
 """Seconds that a generation which agrees with the typing waits for the next request."""
 
 
+_NOWHERE = Place("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """Insert `text` in place of [start, end), code-point offsets of the document's version asked about."""
@@ -48,7 +52,7 @@ class Suggestion:
 
 
 @dataclass(slots=True)
-class _Place:
+class _Spot:
     """Where something was asked for, and what must be there still for it to hold."""
 
     uri: str
@@ -57,7 +61,7 @@ class _Place:
     suffix: str
 
     @classmethod
-    def at(cls, document: Document, offset: int) -> _Place:
+    def at(cls, document: Document, offset: int) -> _Spot:
         return cls(
             document.uri,
             offset,
@@ -75,10 +79,21 @@ class _Place:
             return None
         return document.slice(self.offset, offset)
 
+    def deleted_since(self, document: Document, offset: int) -> str | None:
+        """What was deleted right before the place since; None where anything else changed, or where that
+        was more than part of a line."""
+        count = self.offset - offset
+        if not 0 < count <= 32 or document.slice(offset, offset + ANCHOR) != self.suffix:
+            return None
+        kept, deleted = self.anchor[:-count], self.anchor[-count:]
+        if "\n" in deleted or len(deleted) < count:
+            return None
+        return deleted if document.slice(max(0, offset - len(kept)), offset) == kept else None
+
 
 @dataclass(slots=True)
 class _Finished:
-    place: _Place
+    spot: _Spot
     id: str
     text: str
 
@@ -87,11 +102,17 @@ class _Finished:
 class _Generation:
     """One answer of a model under way."""
 
-    place: _Place
-    cursor: shaping.Cursor
+    spot: _Spot
+    trigger: Trigger
     id: str = ""
-    text: str = ""
+    place: Place = _NOWHERE
+    parsed: syntax.Parsed | None = None
+    stripped: str = ""
+    """Blanks before the cursor that were left out of the prompt."""
+    said: str = ""
     """As the model says it, so far."""
+    text: str = ""
+    """The same as it would stand at the cursor."""
     result: str | None = None
     """As shaped, at the end."""
     waiters: int = 0
@@ -141,6 +162,9 @@ class Completer:
         self._running: dict[str, _Generation] = {}
         self._rhythm = _Rhythm()
         self._speed: dict[str, float] = {}
+        self._latency = 0.3
+        """Moving mean of the seconds from a request to its whole answer."""
+        self._trees = syntax.Trees()
         self._latest: dict[str, object] = {}
         self._allowed: dict[Path, tuple[float, bool]] = {}
         self._changed_since: set[str] = set()
@@ -176,7 +200,7 @@ class Completer:
             if generation is None:
                 if trigger == "automatic" and not await self._pause(document.uri, me, settings):
                     return []
-                generation = self._join(document, offset) or self._start(document, offset, settings)
+                generation = self._join(document, offset) or self._start(document, offset, trigger, settings)
             found = await self._wait(generation, document, offset)
         if found is None or not found[1]:
             return []
@@ -196,41 +220,65 @@ class Completer:
     async def _pause(self, uri: str, me: object, settings: CompletionSettings) -> bool:
         """Waits for the person's next keystroke to be late; whether this request is still the latest."""
         limit = settings.debounce_ms / 1000
-        if limit:
+        # A backend that answers before the next keystroke is asked at once.
+        if limit and self._latency > 0.7 * self._rhythm.gap:
             await asyncio.sleep(min(limit, max(0.015, 1.3 * self._rhythm.gap)))
         return self._latest.get(uri) is me
 
     # ------------------------------------------------------------------ reusing
 
     def _reuse(self, document: Document, offset: int) -> tuple[str, str, bool] | None:
-        """A finished suggestion that what was typed since agrees with, less what was typed."""
+        """A finished suggestion that what was typed since agrees with, less what was typed; or one that was
+        made a few characters further on, with what was deleted since. "" where it is known that nothing
+        is worth showing here."""
+        nearby: tuple[_Finished, str] | None = None
         for key, finished in reversed(self._finished.items()):
-            if finished.place.uri != document.uri:
+            if finished.spot.uri != document.uri:
                 continue
-            typed = finished.place.typed_since(document, offset)
-            if typed is None or not finished.text.startswith(typed) or finished.text == typed:
+            typed = finished.spot.typed_since(document, offset)
+            if typed is None:
+                deleted = finished.spot.deleted_since(document, offset)
+                if nearby is None and deleted and finished.text:
+                    nearby = finished, deleted
+                continue
+            if not finished.text.startswith(typed) or (typed and finished.text == typed):
                 continue
             self._finished.move_to_end(key)
-            rest = finished.text[len(typed) :]
-            if not self._tracker.is_open(finished.id):
-                finished.id = self._tracker.requested("completion", document.language)
-                self._tracker.answered(
-                    finished.id,
-                    finished.text,
-                    uri=document.uri,
-                    start=finished.place.offset,
-                    matched=len(typed),
-                    latency_ms=0.0,
-                )
-            return finished.id, rest, True
+            return self._again(finished, document, len(typed)), finished.text[len(typed) :], True
+        if nearby is not None:
+            finished, deleted = nearby
+            spot = _Spot.at(document, offset)
+            identifier = self._tracker.requested("completion", document.language)
+            self._remember(spot, identifier, deleted + finished.text)
+            return (
+                self._again(self._finished[spot.uri, spot.offset], document, 0),
+                deleted + finished.text,
+                True,
+            )
         return None
+
+    def _again(self, finished: _Finished, document: Document, matched: int) -> str:
+        """The id under which it is shown again: a new one where its outcome is recorded already."""
+        if self._tracker.is_open(finished.id):
+            self._tracker.typed_through(finished.id, matched)
+            return finished.id
+        finished.id = self._tracker.requested("completion", document.language)
+        self._tracker.answered(
+            finished.id,
+            finished.text,
+            uri=document.uri,
+            start=finished.spot.offset,
+            matched=matched,
+            latency_ms=0.0,
+        )
+        return finished.id
 
     def _join(self, document: Document, offset: int) -> _Generation | None:
         """The generation under way, where what was typed since agrees with it; else it is cancelled."""
         generation = self._running.get(document.uri)
         if generation is None:
             return None
-        typed = generation.place.typed_since(document, offset)
+        typed = generation.spot.typed_since(document, offset)
         if typed is not None and generation.agrees(typed):
             return generation
         self._cancel(generation)
@@ -240,7 +288,7 @@ class Completer:
         self, generation: _Generation, document: Document, offset: int
     ) -> tuple[str, str, bool] | None:
         """What the generation brings for this request, None where it disagrees with what was typed."""
-        typed = generation.place.typed_since(document, offset)
+        typed = generation.spot.typed_since(document, offset)
         if typed is None:
             return None
         generation.waiters += 1
@@ -267,7 +315,7 @@ class Completer:
             if not generation.waiters:
                 self._cancel(generation)
 
-        if generation.place.uri in self._changed_since and generation.error is None:
+        if generation.spot.uri in self._changed_since and generation.error is None:
             asyncio.get_running_loop().call_later(GRACE, give_up)
         else:
             give_up()
@@ -279,7 +327,7 @@ class Completer:
         if generation is None:
             return
         last = edits[-1]
-        typed = generation.place.typed_since(after, last.start + len(last.text))
+        typed = generation.spot.typed_since(after, last.start + len(last.text))
         if typed is None or not generation.agrees(typed):
             self._cancel(generation)
         else:
@@ -289,56 +337,65 @@ class Completer:
         if generation := self._running.get(uri):
             self._cancel(generation)
         self._latest.pop(uri, None)
+        self._trees.forget(uri)
         for key in [key for key in self._finished if key[0] == uri]:
             del self._finished[key]
 
     def _cancel(self, generation: _Generation) -> None:
-        if self._running.get(generation.place.uri) is generation:
-            del self._running[generation.place.uri]
+        if self._running.get(generation.spot.uri) is generation:
+            del self._running[generation.spot.uri]
         if generation.result is None and generation.task is not None:
             generation.task.cancel()
 
     # ------------------------------------------------------------------ generating
 
-    def _start(self, document: Document, offset: int, settings: CompletionSettings) -> _Generation:
-        wide = document.slice(max(0, offset - 4000), offset)
-        suffix = document.slice(offset, offset + 4000)
-        cursor = shaping.Cursor(
-            wide,
-            suffix,
-            document.language,
-            settings.max_lines > 1 and shaping.wants_several_lines(wide, suffix, document.language),
-            settings.max_lines,
-        )
-        generation = _Generation(_Place.at(document, offset), cursor)
+    def _start(
+        self, document: Document, offset: int, trigger: Trigger, settings: CompletionSettings
+    ) -> _Generation:
+        generation = _Generation(_Spot.at(document, offset), trigger)
         self._changed_since.discard(document.uri)
         self._running[document.uri] = generation
-        generation.task = asyncio.create_task(self._generate(generation, document, offset), name="completion")
+        generation.task = asyncio.create_task(
+            self._generate(generation, document, offset, settings), name="completion"
+        )
         return generation
 
-    async def _generate(self, generation: _Generation, document: Document, offset: int) -> None:
+    async def _generate(
+        self, generation: _Generation, document: Document, offset: int, settings: CompletionSettings
+    ) -> None:
         began = time.perf_counter()
-        cursor = generation.cursor
         generation.id = self._tracker.requested("completion", document.language)
         first: float | None = None
         usage: Usage | None = None
         backend: Backend | None = None
+        cut = False
         try:
-            stream = self._models.stream("completion", lambda b: self._request(b, document, offset, cursor))
+            # `build` runs in a thread: parsing and gathering context never hold up the loop.
+            stream = self._models.stream(
+                "completion", lambda asked: self._request(asked, generation, document, offset, settings)
+            )
             async with aclosing(stream) as chunks:
                 async for answering, chunk in chunks:
                     backend = answering
                     usage = chunk.usage or usage
+                    cut = chunk.finish == "length"
                     if chunk.text:
                         first = first or time.perf_counter() - began
-                        generation.text += chunk.text
+                        generation.said += chunk.text
+                        generation.text = shaping.restore(generation.said, generation.stripped)
                         generation.tell()
-                        if shaping.finished(generation.text, cursor):
+                        if shaping.finished(generation.text, generation.place):
                             break
-            text = await asyncio.to_thread(_shaped, generation.text, cursor)
+            text = await asyncio.to_thread(
+                shaping.shape, generation.text, generation.place, generation.parsed, offset, cut
+            )
+            if "\r\n" in document.slice(offset - 2000, offset + 2000):
+                text = text.replace("\n", "\r\n")
             latency = time.perf_counter() - began
-            if backend is not None and usage is not None and first:
-                self._learn(backend.name, usage, first)
+            if backend is not None and first:
+                self._latency += 0.3 * (latency - self._latency)
+                if usage is not None:
+                    self._learn(backend.name, usage, first)
             self._tracker.answered(
                 generation.id,
                 text,
@@ -352,10 +409,7 @@ class Completer:
                 completion_tokens=usage.completion_tokens if usage else None,
             )
             generation.result = text
-            if text:
-                self._finished[document.uri, offset] = _Finished(generation.place, generation.id, text)
-                while len(self._finished) > REMEMBERED:
-                    self._finished.popitem(last=False)
+            self._remember(generation.spot, generation.id, text)
         except ModelError as error:
             generation.error = error
             self._tracker.failed(generation.id, error.kind)
@@ -368,30 +422,56 @@ class Completer:
                 del self._running[document.uri]
             if generation.result is None and generation.error is None:
                 generation.result = ""
+            generation.parsed = None
             generation.tell()
 
+    def _remember(self, spot: _Spot, identifier: str, text: str) -> None:
+        key = spot.uri, spot.offset
+        self._finished.pop(key, None)
+        self._finished[key] = _Finished(spot, identifier, text)
+        while len(self._finished) > REMEMBERED:
+            self._finished.popitem(last=False)
+
     def _request(
-        self, backend: Backend, document: Document, offset: int, cursor: shaping.Cursor
+        self,
+        backend: Backend,
+        generation: _Generation,
+        document: Document,
+        offset: int,
+        settings: CompletionSettings,
     ) -> TextRequest | ChatRequest:
+        """Looks at the cursor and makes the prompt. Runs in a thread."""
         able = backend.capabilities
-        max_tokens = 24 * 14 if cursor.multiline else 64
+        parsed = self._trees.of(document)
+        place = Place(
+            _unix(document.slice(max(0, offset - 4000), offset)),
+            _unix(document.slice(offset, offset + 4000)),
+            document.language,
+            max_lines=settings.max_lines,
+        )
+        inside = syntax.inside(parsed, offset) if parsed else None
+        mode = shaping.mode(place, inside, generation.trigger == "invoked")
+        place = replace(place, mode=mode if settings.max_lines > 1 else "line")
+        generation.place, generation.parsed = place, parsed
+        max_tokens = shaping.TOKENS[place.mode]
         if able.small:
-            max_tokens = 96 if cursor.multiline else 40
+            max_tokens = max_tokens * 2 // 3
         room = context.budget(able.context_window, max_tokens, self._speed.get(backend.name), able.small)
         prefix = context.before(document, offset, room.prefix)
-        suffix = context.after(document, offset, room.suffix)
-        path = self._relative(document.path) if document.path else ""
-        if able.fim == "none":
-            system, user = prompt.fill_the_hole(prefix, suffix, path, document.language)
-            messages = (Message("system", system), Message("user", user))
-            return ChatRequest(messages, max_tokens=max_tokens, temperature=0.0)
-        # Small models' tokens are spoiled by trailing spaces: their tokens carry the space in front.
-        trimmed = prefix.rstrip(" ") if cursor.line_before.strip() else prefix
-        made = prompt.fill_in_the_middle(able.fim, trimmed, suffix, path)
-        stop = made.stop if cursor.multiline else (*made.stop, "\n")
-        if not cursor.multiline and not cursor.line_before.strip():
-            stop = made.stop
-        return TextRequest(made.text, made.suffix, max_tokens=max_tokens, stop=stop)
+        hole = prompt.Hole(
+            path=self._relative(document.path) if document.path else "",
+            language=document.language,
+            prefix=prefix,
+            suffix=context.after(document, offset, room.suffix),
+        )
+        if able.fim != "none":
+            bare = prefix.rstrip(" \t")
+            generation.stripped = prefix[len(bare) :]
+            hole = replace(hole, prefix=bare)
+        made = prompt.request(hole, able, backend.model, max_tokens)
+        if isinstance(made, TextRequest) and place.mode == "line" and place.line_before.strip():
+            made = replace(made, stop=(*made.stop, "\n"))
+        return made
 
     def _learn(self, name: str, usage: Usage, first: float) -> None:
         """The backend's prompt speed, from prompts of which enough had to be read anew."""
@@ -409,9 +489,5 @@ class Completer:
             await asyncio.wait(tasks, timeout=2)
 
 
-def _shaped(text: str, cursor: shaping.Cursor) -> str:
-    """Shaping with the syntax check; milliseconds of CPU, so it runs in a thread."""
-    if cursor.line_before.endswith(" ") and cursor.line_before.strip():
-        text = text.removeprefix(" ")  # the prompt was sent without it
-    shaped = shaping.shape(text, cursor)
-    return shaping.without_new_errors(shaped, cursor, syntax.errors) if shaped else ""
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n") if "\r" in text else text

@@ -1,72 +1,95 @@
-"""Fill-in-the-middle prompts: what each family of models was trained on, and where it must stop.
+"""Fill-in-the-middle prompts: one template for each family of models, and a chat form for the rest.
 
-Sources are the model cards named at each template. Texts of the document have the family's special tokens
-taken out first: a file that quotes them must not steer the model.
+Whatever is least likely to change between two keystrokes comes first, so that the backend's prompt cache
+serves it: other files, then the file's path, then the code before the cursor.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from lido.models.base import Capabilities, ChatRequest, Message, TextRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Code from elsewhere; `path` is relative to the workspace."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """What a prompt is made of: the code around the cursor, cut to the budget, and code from elsewhere."""
+
+    path: str
+    language: str
+    prefix: str
+    suffix: str
+    repository: str = ""
+    snippets: tuple[Snippet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """`form` is filled with prefix, suffix, repo and path; `file` (where the family has a repository form)
-    with path and text, one for each further file, joined after `repo`."""
+    """How a family wants its prompt. `form` has {prefix} and {suffix}; `file` (one for each snippet) has
+    {path} and {text}; `head` (before the first of them) has {repository}; `own` has {path} and stands
+    before the form where there are snippets. Without `file`, snippets go before the prefix as comments."""
 
     form: str
     stop: tuple[str, ...]
-    repo: str = ""
     file: str = ""
+    head: str = ""
+    own: str = ""
 
+
+_STARCODER_STOPS = ("<|endoftext|>", "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>")
+_QWEN_STOPS = (
+    "<|endoftext|>",
+    "<|fim_prefix|>",
+    "<|fim_suffix|>",
+    "<|fim_middle|>",
+    "<|fim_pad|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+    "<|im_start|>",
+    "<|im_end|>",
+)
 
 TEMPLATES = {
-    # https://huggingface.co/Qwen/Qwen2.5-Coder-7B and the Qwen2.5-Coder report, section 3
+    # Model card and technical report of Qwen2.5-Coder, "File-Level" and "Repo-Level Fill-in-the-Middle".
     "qwen": Template(
-        form="<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
-        stop=(
-            "<|endoftext|>",
-            "<|fim_prefix|>",
-            "<|fim_suffix|>",
-            "<|fim_middle|>",
-            "<|fim_pad|>",
-            "<|repo_name|>",
-            "<|file_sep|>",
-            "<|im_start|>",
-            "<|im_end|>",
-        ),
-        repo="<|repo_name|>{repo}\n",
+        "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        _QWEN_STOPS,
         file="<|file_sep|>{path}\n{text}\n",
+        head="<|repo_name|>{repository}\n",
+        own="<|file_sep|>{path}\n",
     ),
-    # https://huggingface.co/bigcode/starcoder2-15b , StarCoder2 report, section 5.1
+    # Model card of StarCoder2 and "StarCoder 2 and The Stack v2", 5.1 (repository context).
     "starcoder": Template(
-        form="<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
-        stop=(
-            "<|endoftext|>",
-            "<fim_prefix>",
-            "<fim_suffix>",
-            "<fim_middle>",
-            "<fim_pad>",
-            "<repo_name>",
-            "<file_sep>",
-        ),
-        repo="<repo_name>{repo}",
-        file="<file_sep>{path}\n{text}",
+        "<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
+        (*_STARCODER_STOPS, "<file_sep>", "<repo_name>"),
+        file="<file_sep>{path}\n{text}\n",
+        head="<repo_name>{repository}",
+        own="<file_sep>{path}\n",
     ),
-    # https://huggingface.co/codellama/CodeLlama-7b-hf : the infilling format of the release
+    # "Code Llama: Open Foundation Models for Code"; the blanks are part of the format.
     "codellama": Template(
-        form="<PRE> {prefix} <SUF>{suffix} <MID>", stop=("<EOT>", "<PRE>", "<SUF>", "<MID>", "</s>")
+        "<PRE> {prefix} <SUF>{suffix} <MID>", ("<EOT>", "▁<EOT>", "</s>", "<PRE>", "<SUF>")
     ),
-    # https://huggingface.co/deepseek-ai/deepseek-coder-6.7b-base#2-code-insertion
+    # Model card of DeepSeek-Coder, "Code Insertion" and "Repository Level Code Completion".
     "deepseek": Template(
-        form="<｜fim▁begin｜>{prefix}<｜fim▁hole｜>{suffix}<｜fim▁end｜>",
-        stop=("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "<｜end▁of▁sentence｜>", "<|EOT|>"),
+        "<｜fim▁begin｜>{prefix}<｜fim▁hole｜>{suffix}<｜fim▁end｜>",
+        ("<｜end▁of▁sentence｜>", "<|EOT|>", "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),
         file="#{path}\n{text}\n",
+        own="#{path}\n",
     ),
-    # https://huggingface.co/google/codegemma-2b
+    # Model card of CodeGemma.
     "codegemma": Template(
-        form="<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
-        stop=(
+        "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        (
             "<|file_separator|>",
             "<|fim_prefix|>",
             "<|fim_suffix|>",
@@ -74,93 +97,137 @@ TEMPLATES = {
             "<eos>",
             "<end_of_turn>",
         ),
-        file="{path}\n{text}<|file_separator|>",
+        file="{path}\n{text}\n<|file_separator|>",
+        own="{path}\n",
     ),
-    # https://docs.mistral.ai/capabilities/code_generation , tokenizer of Codestral-22B
-    "codestral": Template(form="[SUFFIX]{suffix}[PREFIX]{prefix}", stop=("[PREFIX]", "[SUFFIX]", "</s>")),
-    # https://huggingface.co/ibm-granite/granite-8b-code-base
+    # Mistral's tokenizer: suffix first.
+    "codestral": Template(
+        "[SUFFIX]{suffix}[PREFIX]{prefix}",
+        ("[PREFIX]", "[SUFFIX]", "[MIDDLE]", "</s>", "\n+++++ "),
+        file="+++++ {path}\n{text}\n\n",
+        own="+++++ {path}\n",
+    ),
+    # Model card of Granite Code; from Granite 4 on the tokens have bars (see `template`).
     "granite": Template(
-        form="<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
-        stop=("<|endoftext|>", "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>"),
+        "<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>", (*_STARCODER_STOPS, "<|end_of_text|>")
     ),
-    # https://huggingface.co/JetBrains/Mellum-4b-base
+    "granite4": Template(
+        "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        ("<|end_of_text|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>"),
+    ),
+    # Model card of Mellum-4b-base: the suffix comes before the prefix.
     "mellum": Template(
-        form="<fim_suffix>{suffix}<fim_prefix>{prefix}<fim_middle>",
-        stop=("<|endoftext|>", "<fim_suffix>", "<fim_prefix>", "<fim_middle>", "<filename>", "<reponame>"),
-        repo="<reponame>{repo}\n",
+        "<fim_suffix>{suffix}<fim_prefix>{prefix}<fim_middle>",
+        (*_STARCODER_STOPS, "<filename>", "<reponame>"),
         file="<filename>{path}\n{text}\n",
+        own="<filename>{path}\n",
     ),
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """`suffix` is set only for backends that fill the middle natively."""
-
-    text: str
-    stop: tuple[str, ...]
-    suffix: str | None = None
+SPECIAL = tuple(
+    sorted({stop for template in TEMPLATES.values() for stop in template.stop if "\n" not in stop})
+)
+"""What no completion may contain; also taken out of what goes into a prompt."""
 
 
-def fill_in_the_middle(
-    family: str,
-    prefix: str,
-    suffix: str,
-    path: str = "",
-    repo: str = "",
-    files: tuple[tuple[str, str], ...] = (),
-    comment: str = "#",
-) -> Prompt:
-    """The prompt for a family of `TEMPLATES`, or "suffix" (native).
+def template(capabilities: Capabilities, model: str) -> Template | None:
+    """None for the native suffix and for the chat form."""
+    name = capabilities.fim
+    if name == "granite" and "granite-4" in model.lower().replace("_", "-"):
+        name = "granite4"
+    return TEMPLATES.get(name)
 
-    `files` are (path, text) of further files. Families without a repository form get them as comments
-    before the prefix. Stable parts come first, so that the engine's prompt cache holds from one keystroke
-    to the next.
-    """
-    template = TEMPLATES.get(family)
-    if template is None:
-        return Prompt(_as_comments(files, comment) + prefix, (), suffix)
 
-    def clean(text: str) -> str:
-        for token in template.stop:
-            if len(token) > 3:
-                text = text.replace(token, "")
+def request(
+    hole: Hole, capabilities: Capabilities, model: str, max_tokens: int, temperature: float = 0.0
+) -> TextRequest | ChatRequest:
+    """The request that fills `hole` for a model of these capabilities."""
+    form = template(capabilities, model)
+    if form is None and capabilities.fim == "suffix":
+        files = tuple((snippet.path, snippet.text) for snippet in hole.snippets)
+        return TextRequest(
+            hole.prefix, suffix=hole.suffix, max_tokens=max_tokens, temperature=temperature, files=files
+        )
+    if form is None:
+        return _chat(hole, max_tokens, temperature)
+    return TextRequest(fill(form, hole), max_tokens=max_tokens, temperature=temperature, stop=form.stop)
+
+
+def fill(form: Template, hole: Hole) -> str:
+    """The prompt's text. Special tokens in the code are broken up: a repository must not speak to the
+    model in the template's voice."""
+    prefix, suffix = _plain(hole.prefix, form), _plain(hole.suffix, form)
+    snippets = [Snippet(_plain(s.path, form), _plain(s.text, form)) for s in hole.snippets]
+    context = ""
+    if snippets and form.file:
+        head = form.head.replace("{repository}", _plain(hole.repository or "repository", form))
+        files = "".join(form.file.replace("{path}", s.path).replace("{text}", s.text) for s in snippets)
+        own = form.own.replace("{path}", _plain(hole.path, form))
+        if form.form.startswith("[SUFFIX]"):  # the other files belong to the prefix
+            prefix = files + own + prefix
+        else:
+            context = head + files + own
+    elif snippets:
+        prefix = as_comments(snippets, hole.language) + prefix
+    before, _, rest = form.form.partition("{prefix}")
+    if "{suffix}" in before:
+        return context + before.replace("{suffix}", suffix) + prefix + rest
+    return context + before + prefix + rest.replace("{suffix}", suffix)
+
+
+def _plain(text: str, form: Template) -> str:
+    if "<" not in text and "[" not in text:
         return text
-
-    head = ""
-    if template.file and (files or template.repo):
-        head = template.repo.replace("{repo}", clean(repo)) if template.repo and files else ""
-        head += "".join(_fill(template.file, path=clean(p), text=clean(t).rstrip()) for p, t in files)
-        if files:
-            head += _fill(template.file, path=clean(path), text="").rstrip("\n") + "\n"
-    elif files:
-        prefix = _as_comments(files, comment) + prefix
-    return Prompt(head + _fill(template.form, prefix=clean(prefix), suffix=clean(suffix)), template.stop)
+    for token in form.stop:
+        if token in text and len(token) > 5:
+            text = text.replace(token, token[:1] + " " + token[1:])
+    return text
 
 
-def _fill(form: str, **values: str) -> str:
-    """Fills the placeholders, none of which is looked for in what was filled in."""
-    import re
+_COMMENT = {
+    "python": "#",
+    "ruby": "#",
+    "shellscript": "#",
+    "yaml": "#",
+    "toml": "#",
+    "perl": "#",
+    "r": "#",
+    "elixir": "#",
+    "makefile": "#",
+    "dockerfile": "#",
+    "lua": "--",
+    "sql": "--",
+    "haskell": "--",
+}
 
-    return re.sub(r"\{(\w+)\}", lambda match: values[match[1]], form)
+
+def comment(language: str) -> str:
+    """What begins a line comment."""
+    return _COMMENT.get(language, "//")
 
 
-def _as_comments(files: tuple[tuple[str, str], ...], comment: str) -> str:
+def as_comments(snippets: Sequence[Snippet], language: str) -> str:
+    mark = comment(language)
     lines: list[str] = []
-    for path, text in files:
-        lines.append(f"{comment} {path}")
-        lines += [f"{comment} {line}".rstrip() for line in text.rstrip().splitlines()]
-    return "\n".join(lines) + "\n" if lines else ""
+    for snippet in snippets:
+        lines.append(f"{mark} {snippet.path}:")
+        lines.extend(f"{mark} {line}".rstrip() for line in snippet.text.splitlines())
+    return "\n".join(lines) + "\n"
 
 
 HOLE = "<HOLE/>"
 
-CHAT_INSTRUCTION = (
-    f"You complete code. The file has a hole marked {HOLE}. Answer with exactly the text that belongs in the "
-    "hole: no explanation, no code fence, nothing that already stands before or after it."
-)
 
-
-def fill_the_hole(prefix: str, suffix: str, path: str, language: str) -> tuple[str, str]:
-    """System and user message for models that were not trained to fill in the middle."""
-    return CHAT_INSTRUCTION, f"File {path} ({language}):\n\n{prefix}{HOLE}{suffix}"
+def _chat(hole: Hole, max_tokens: int, temperature: float) -> ChatRequest:
+    system = (
+        f"You complete code. The file has one gap, marked {HOLE}. Answer with the text that belongs in its "
+        "place and nothing else: no explanation, no code fence, and nothing of what stands around it. "
+        "Keep the indentation."
+    )
+    parts = [f"{snippet.path}:\n{snippet.text}\n" for snippet in hole.snippets]
+    parts.append(f"{hole.path} ({hole.language}):\n{hole.prefix}{HOLE}{hole.suffix}")
+    return ChatRequest(
+        (Message("system", system), Message("user", "\n".join(parts))),
+        max_tokens=max_tokens,
+        temperature=temperature,
+    )

@@ -161,6 +161,11 @@ class Tracker:
             text=text if self.store_text else None,
         )
 
+    def typed_through(self, suggestion_id: str, length: int) -> None:
+        """Its first `length` code points stand in the document already, by hand."""
+        if found := self._open.get(suggestion_id):
+            found.matched = length
+
     def is_open(self, suggestion_id: str) -> bool:
         """Whether it has no outcome yet."""
         return suggestion_id in self._open
