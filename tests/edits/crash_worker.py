@@ -34,6 +34,7 @@ async def main(workspace: Path, journal: Path) -> None:
     reviews = Reviews(Workspace([workspace]), Journal(journal))
     print("ready", flush=True)
     while True:
+        print("cycle", flush=True)
         made = await reviews.open(changes())
         outcomes = await reviews.decide(made.id, [h.id for f in made.files for h in f.hunks], "accept")
         assert all(o.kind == "accepted" for o in outcomes), outcomes

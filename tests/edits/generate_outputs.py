@@ -25,9 +25,8 @@ OUTPUTS = Path(__file__).with_name("model_outputs.jsonl.gz")
 
 
 def prompt(task: Task, asked: prompting.Asked) -> str:
-    return (
-        f"{task.path}:\n```\n{task.before}```\n\n{task.instruction}\n\n"
-        + prompting.instructions(asked, task.path)
+    return f"{task.path}:\n```\n{task.before}```\n\n{task.instruction}\n\n" + prompting.instructions(
+        asked, task.path
     )
 
 

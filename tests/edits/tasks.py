@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the texts are data
 """Sixty small edits with a known result, to ask of a model: (path, text, [(instruction, old, new), …]).
 
 `old` occurs once in the text; the expected result has `new` in its place.

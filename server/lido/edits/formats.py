@@ -20,6 +20,8 @@ Kind = Literal["modify", "create", "delete", "rename"]
 
 MAX_TEXT = 8_000_000
 """Characters of an answer that are read; longer ones are refused."""
+MAX_READINGS = 8
+"""Lines of a search/replace block that may be its divider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ _SEARCH = re.compile(
     r"(?:SEARCH|ORIGINAL|BEFORE|OLD|FIND)\b:?>?[ \t]*"
     r"(?P<path>.{0,400}?)\s*$"
 )
+_MARKS = frozenset("<>-+=[]\\`~")
+"""What a line that is a marker or a fence begins with."""
 _DIVIDER = re.compile(r"^[ \t]{0,8}={5,20}\s*$")
 _REPLACE = re.compile(
     r"^[ \t]{0,8}(?:>{5,9}|\+{5,20}|\]{5,9}|<{5,9}/?)[ \t]{0,4}(?:REPLACE|UPDATED|AFTER|NEW)\b.{0,200}$"
@@ -368,6 +372,9 @@ class Parser:
     def _in_block(self, line: str) -> None:
         block = self._block
         assert block is not None
+        if line.lstrip(" \t")[:1] not in _MARKS:
+            block.lines.append(line)
+            return
         if _SEARCH.match(line) and not (line.startswith("-") and not block.dividers):
             # A new block begins though this one has no end marker.
             self._end_block(finished=False)
@@ -409,6 +416,9 @@ class Parser:
             lines = lines[:-1]  # a divider once more before the end marker
             block.dividers.pop()
         usual = [n for n in block.dividers if lines[n].strip() == "======="]
+        if len(usual or block.dividers) > MAX_READINGS:
+            self._problems.append("A SEARCH block has too many ======= lines to tell old from new text.")
+            return
         readings: list[tuple[str, str]] = []
         hint: int | None = None
         for divider in usual or block.dividers:
@@ -419,7 +429,7 @@ class Parser:
                 new = _unnumbered(new)
             readings.append((_text(old), _text(new)))
         (search, new_text), *others = readings
-        change = Replace(search, new_text, hint, alternatives=tuple(others[:8]))
+        change = Replace(search, new_text, hint, alternatives=tuple(others))
         self._add(FileEdit(path, "modify", "search_replace", (change,)))
 
     # ------------------------------------------------------------ *** Begin Patch

@@ -121,6 +121,8 @@ def _match(
     a2, b2 = a2 - tail, b2 - tail
     if a1 < a2 and b1 < b2:
         anchors = _anchors(xs, ys, a1, a2, b1, b2) if patience else []
+        if not anchors and (a2 - a1) * (b2 - b1) > _EXACT_CELLS:
+            anchors = _anchors(xs, ys, a1, a2, b1, b2, repeated=True)
         if anchors:
             i, j = a1, b1
             for x, y in [*anchors, (a2, b2)]:
@@ -141,17 +143,23 @@ def _match(
         out.append((a2, b2, tail))
 
 
-def _anchors(xs: list[int], ys: list[int], a1: int, a2: int, b1: int, b2: int) -> list[tuple[int, int]]:
-    """Pairs of lines that are unique on both sides, the longest chain of them that is in order."""
+def _anchors(
+    xs: list[int], ys: list[int], a1: int, a2: int, b1: int, b2: int, repeated: bool = False
+) -> list[tuple[int, int]]:
+    """Pairs of lines that are unique on both sides, the longest chain of them that is in order. With
+    `repeated`, lines that are equally frequent on both sides count too, the first paired with the first."""
     from bisect import bisect_left
 
-    seen: dict[int, int] = {}
+    here: dict[int, list[int]] = {}
     for i in range(a1, a2):
-        seen[xs[i]] = -1 if xs[i] in seen else i
-    there: dict[int, int] = {}
+        here.setdefault(xs[i], []).append(i)
+    there: dict[int, list[int]] = {}
     for j in range(b1, b2):
-        there[ys[j]] = -1 if ys[j] in there else j
-    pairs = [(i, there[n]) for n, i in seen.items() if i >= 0 and there.get(n, -1) >= 0]
+        there.setdefault(ys[j], []).append(j)
+    pairs: list[tuple[int, int]] = []
+    for n, places in here.items():
+        if len(places) == len(others := there.get(n, ())) and (repeated or len(places) == 1):
+            pairs += zip(places, others, strict=True)
     pairs.sort()
     # Longest increasing subsequence by patience sorting.
     tops: list[int] = []

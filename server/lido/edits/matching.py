@@ -20,7 +20,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from lido.edits.files import line_ending
@@ -106,50 +106,63 @@ _KEYS: tuple[tuple[Rung, Callable[[str], str]], ...] = (
     ("spacing", _spacing),
     ("lookalikes", _lookalikes),
 )
+_NOT_PLAIN = re.compile("[" + "".join(re.escape(chr(c)) for c in _LOOKALIKES) + "]")
 
 
 @dataclass(slots=True)
 class Index:
-    """A text's lines, and where each stands under each rung's comparison (made when first needed)."""
+    """A text's lines, and how each compares on the loosest rung. Whatever matches on a stricter rung matches
+    on the loosest too, so that one pass over the file serves the whole ladder."""
 
     text: str
     lines: list[str] = field(init=False)
     """Without endings."""
     starts: list[int] = field(init=False)
     ending: str = field(init=False)
-    _keys: dict[str, list[str]] = field(default_factory=dict)
-    _places: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    _keys: list[str] | None = None
 
     def __post_init__(self) -> None:
         full = split_lines(self.text)
-        self.starts = [0]
-        for line in full:
-            self.starts.append(self.starts[-1] + len(line))
+        self.starts = list(accumulate(map(len, full), initial=0))
         self.lines = [line.rstrip("\r\n") for line in full]
         self.ending = line_ending(self.text)
 
-    def keys(self, rung: Rung, key: Callable[[str], str]) -> list[str]:
-        if rung not in self._keys:
-            self._keys[rung] = [key(line) for line in self.lines]
-        return self._keys[rung]
+    @property
+    def keys(self) -> list[str]:
+        if self._keys is None:
+            lines = self.lines
+            if not self.text.isascii():
+                plain = _NOT_PLAIN.sub(lambda m: str(_LOOKALIKES[ord(m[0])]), "\n".join(lines))
+                if not unicodedata.is_normalized("NFC", plain):
+                    plain = unicodedata.normalize("NFC", plain)
+                lines = plain.split("\n")
+            elif "`" in self.text:
+                lines = [line.replace("`", "'") for line in lines]
+            self._keys = [" ".join(line.split()) for line in lines]
+        return self._keys
 
-    def places(self, rung: Rung, key: Callable[[str], str]) -> dict[str, list[int]]:
-        if rung not in self._places:
-            places: dict[str, list[int]] = {}
-            for i, line in enumerate(self.keys(rung, key)):
-                places.setdefault(line, []).append(i)
-            self._places[rung] = places
-        return self._places[rung]
+    def positions(self, wanted: Sequence[str]) -> dict[str, list[int]]:
+        """Where each of the wanted lines (loosest comparison) stands."""
+        found: dict[str, list[int]] = {key: [] for key in wanted}
+        for i, key in enumerate(self.keys):
+            if key in found:
+                found[key].append(i)
+        return found
 
-    def find(self, search: Sequence[str], rung: Rung, key: Callable[[str], str]) -> list[int]:
-        """Every line at which `search` (already keyed) begins."""
-        keys, places = self.keys(rung, key), self.places(rung, key)
-        size = len(search)
-        rarest, where = min(
-            ((i, places.get(line, [])) for i, line in enumerate(search)), key=lambda item: len(item[1])
-        )
-        wanted = list(search)
-        return [p - rarest for p in where if p >= rarest and keys[p - rarest : p - rarest + size] == wanted]
+    def find(self, search: Sequence[str]) -> tuple[str, list[int]]:
+        """The strictest rung on which `search` stands anywhere, and every line at which it begins there."""
+        loose = [_lookalikes(line) for line in search]
+        size, keys = len(loose), self.keys
+        positions = self.positions(loose)
+        rarest = min(range(size), key=lambda i: len(positions[loose[i]]))
+        starts = [p - rarest for p in positions[loose[rarest]]]
+        places = [p for p in starts if p >= 0 and keys[p] == loose[0] and keys[p : p + size] == loose]
+        for rung, key in _KEYS if places else ():
+            wanted = [key(line) for line in search]
+            there = [p for p in places if [key(line) for line in self.lines[p : p + size]] == wanted]
+            if there:
+                return rung, there
+        return "", []
 
     def excerpt(self, first: int, last: int) -> str:
         return "\n".join(line[:500] for line in self.lines[first : min(last, first + 60)])
@@ -194,19 +207,18 @@ def _find_one(
         return NoMatch("weak", f"it quotes more than {MAX_SEARCH_LINES} lines")
     if not any(line.strip() for line in quoted):
         return _blank(index, change, quoted, fresh, cursor)
-    trimmed = _trimmed(quoted, fresh)
-    for rung, key in _KEYS:
-        for number, (old, put) in enumerate([(quoted, fresh), *([trimmed] if trimmed else [])]):
-            if number and rung == "exact":
-                continue  # blank lines around it are the next rung's business
-            places = index.find([key(line) for line in old], rung, key)
-            if not places:
-                continue
-            chosen = _choose(index, places, change, cursor, len(old))
-            if isinstance(chosen, NoMatch):
-                return chosen
-            pairs = [(i, chosen + i) for i in range(len(old))]
-            return Match((_rewrite(index, chosen, chosen + len(old), old, put, pairs),), rung)
+    rung, places = index.find(quoted)
+    old, put = quoted, fresh
+    if not places and (trimmed := _trimmed(quoted, fresh)) is not None:
+        old, put = trimmed
+        rung, places = index.find(old)
+        rung = "trailing" if rung == "exact" else rung  # blank lines around it are that rung's business
+    if places:
+        chosen = _choose(index, places, change, cursor, len(old))
+        if isinstance(chosen, NoMatch):
+            return chosen
+        pairs = [(i, chosen + i) for i in range(len(old))]
+        return Match((_rewrite(index, chosen, chosen + len(old), old, put, pairs),), rung)
     if strict:
         return NoMatch("not_found", "the quoted lines are not in the file")
     if any(is_elision(line) for line in quoted):
@@ -291,16 +303,15 @@ def _trimmed(quoted: list[str], fresh: list[str]) -> tuple[list[str], list[str]]
 def _heading(index: Index, after: Sequence[str], cursor: int) -> int | None:
     """The line of the last of the headings, each looked for below the one before."""
     at = cursor - 1
-    keys = index.keys("spacing", _spacing)
-    places = index.places("spacing", _spacing)
+    keys = index.keys
     for heading in after:
-        key = _spacing(heading)
-        below = [p for p in places.get(key, []) if p > at]
-        if not below and len(key) >= 4:
-            below = [p for p in range(at + 1, len(keys)) if key in keys[p]]
-        if not below:
+        key = _lookalikes(heading)
+        below = next((p for p in range(at + 1, len(keys)) if keys[p] == key), None)
+        if below is None and len(key) >= 4:
+            below = next((p for p in range(at + 1, len(keys)) if key in keys[p]), None)
+        if below is None:
             return None
-        at = below[0]
+        at = below
     return at
 
 
@@ -512,9 +523,9 @@ def _telling(key: str) -> bool:
 
 
 def _fuzzy(index: Index, quoted: list[str], fresh: list[str]) -> Match | NoMatch:
-    keys = index.keys("lookalikes", _lookalikes)
-    places = index.places("lookalikes", _lookalikes)
+    keys = index.keys
     search = [_lookalikes(line) for line in quoted]
+    places = index.positions(search)
     votes: Counter[int] = Counter()
     for i, key in enumerate(search):
         where = places.get(key, [])
@@ -620,11 +631,9 @@ def _nearest(index: Index, keys: list[str], search: list[str]) -> tuple[Candidat
     from rapidfuzz import fuzz, process
 
     longest = max(range(len(search)), key=lambda i: len(search[i]))
-    if len(search[longest]) > MAX_LINE or len(keys) > 50_000:
+    if len(search[longest]) > 1000 or len(keys) > 50_000 or max(map(len, keys), default=0) > MAX_LINE:
         return ()
-    found = process.extract(
-        search[longest], keys, scorer=fuzz.ratio, limit=2, score_cutoff=60, processor=lambda key: key[:400]
-    )
+    found = process.extract(search[longest], keys, scorer=fuzz.ratio, limit=2, score_cutoff=60)
     result = []
     for _, score, k in found:
         first = max(0, k - longest)
