@@ -34,7 +34,7 @@ async def make(tmp_path: Path, root: Path):
         models = ScriptedModels(*answers, capabilities=capabilities)
         store = Conversations(tmp_path / "c.sqlite3")
         stores.append(store)
-        return Chat(models, store, Attachments([root], Privacy([root], PrivacySettings()))), models
+        return Chat(models, store, Attachments([root], Privacy([root], PrivacySettings()).blocked)), models
 
     yield build
     for store in stores:
@@ -178,7 +178,7 @@ async def test_every_answer_shown_has_one_outcome(tmp_path: Path, root: Path):
     tracker = Tracker(log, Context())
     store = Conversations(tmp_path / "c.sqlite3")
     models = ScriptedModels("a", "b", "c", ModelError("timeout", "Too slow."), "part…hang…")
-    chat = Chat(models, store, Attachments([root], Privacy([root], PrivacySettings())), tracker)
+    chat = Chat(models, store, Attachments([root], Privacy([root], PrivacySettings()).blocked), tracker)
     ids = [(await collect(chat.send(None, "Q")))[1].message_id for _ in range(3)]
     await chat.feedback(ids[0], "up")
     await chat.feedback(ids[1], "down")

@@ -30,7 +30,7 @@ class World:
         self.waiting = asyncio.Event()
         self.folder = root.parent / "plans"
         self.plans = Plans(
-            models, Attachments([root], privacy), workspace, self.reviews, settings, self.folder
+            models, Attachments([root], privacy.blocked), workspace, self.reviews, settings, self.folder
         )
 
     def start(self, instruction: str, **more) -> str:

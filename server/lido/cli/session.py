@@ -53,7 +53,7 @@ async def session(root: Path, models: Models | None = None) -> AsyncIterator[Ses
     own = None if models else Models(settings, home, privacy.scrub)
     models = models or own
     assert models is not None
-    attachments = Attachments([root], privacy)
+    attachments = Attachments([root], privacy.blocked)
     workspace = Workspace([root], privacy.blocked)
     reviews = Reviews(workspace, Journal(home.journal))
     store = Conversations(home.conversations)

@@ -151,7 +151,9 @@ class LidoServer(LanguageServer):
 
         def register(handler: Callable[[M], Any]) -> None:
             async def handle(raw: Any) -> Any:
-                result = handler(decode(params, raw, method))
+                decoded = decode(params, raw, method)
+                await self.configured.wait()  # services are made with the settings as they are by then
+                result = handler(decoded)
                 if inspect.isawaitable(result):
                     result = await result
                 return result.encode() if isinstance(result, Wire) else result
@@ -206,18 +208,9 @@ class LidoServer(LanguageServer):
 
     @cached_property
     def completer(self) -> Completer:
-        from lido.completion.engine import Completer
+        from lido.lsp import completion
 
-        completer = Completer(
-            self.models,
-            self.tracker,
-            lambda: self.settings.completion,
-            lambda path: self.privacy.blocked(path),
-            self.files.name,
-        )
-        self.documents.listen(completer.document_changed)
-        self.documents.on_close(lambda document: completer.document_closed(document.uri))
-        return completer
+        return completion.make(self)
 
     def opened(self, path: Path) -> str | None:
         """The text of the document that the editor has open for `path`. From any thread."""
@@ -244,7 +237,7 @@ class LidoServer(LanguageServer):
     def attachments(self) -> Attachments:
         from lido.workspace.attachments import Attachments
 
-        return Attachments(self.roots, self.privacy, self.opened)
+        return Attachments(self.roots, lambda path: self.privacy.blocked(path), self.opened)
 
     @cached_property
     def chat(self) -> Chat:
@@ -292,6 +285,7 @@ class LidoServer(LanguageServer):
         added = [path for folder in event.added if (path := to_path(folder.uri))]
         self.roots = [root for root in self.roots if root not in removed] + added
         self.files.roots = [Path(os.path.realpath(root)) for root in self.roots]
+        self.attachments.roots = self.roots
 
     async def configure(self) -> None:
         """Reads all settings again (files off the loop) and rebuilds what depends on what changed."""

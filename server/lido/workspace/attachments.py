@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 from lido.workspace import git, search
-from lido.workspace.privacy import Privacy
 
 Kind = Literal["file", "selection", "symbol", "folder", "diagnostics", "output", "diff", "workspace"]
 
@@ -62,16 +61,18 @@ def tokens(text: str) -> int:
     return (len(text) - wide + 2) // 3 + wide
 
 
+Blocked = Callable[[Path], str | None]
+"""Why a file may not be read, or None."""
 Opened = Callable[[Path], str | None]
 """The text of the document an editor has open for a path, or None."""
 
 
 class Attachments:
-    """Reads attachments for the given workspace roots. Nothing that `privacy` blocks is read."""
+    """Reads attachments for the given workspace roots. Nothing is read that `blocked` gives a reason for."""
 
-    def __init__(self, roots: Sequence[Path], privacy: Privacy, opened: Opened = lambda _: None) -> None:
+    def __init__(self, roots: Sequence[Path], blocked: Blocked, opened: Opened = lambda _: None) -> None:
         self.roots = roots
-        self._privacy = privacy
+        self.blocked = blocked
         self._opened = opened
 
     async def resolve(self, attachments: Sequence[Attachment], question: str = "") -> Resolved:
@@ -84,10 +85,6 @@ class Attachments:
             except _Unreadable as error:
                 problems.append(str(error))
         return Resolved(tuple(excerpts), tuple(problems))
-
-    def blocked(self, path: Path) -> str | None:
-        """Why the file may not be read; None where it may."""
-        return self._privacy.blocked(path)
 
     def opened(self, path: Path) -> str | None:
         """What the editor has open for the path."""
@@ -105,7 +102,7 @@ class Attachments:
         for root in self.roots:
             path = root / name
             if path.resolve().is_relative_to(root.resolve()) and path.is_file():
-                return None if self._privacy.blocked(path) else path
+                return None if self.blocked(path) else path
         return None
 
     def line_count(self, path: Path) -> int | None:
@@ -118,7 +115,7 @@ class Attachments:
         """(root, relative name) of every file that may be read."""
         found: list[tuple[Path, str]] = []
         for root in self.roots:
-            names = await asyncio.to_thread(search.files, root, self._privacy.blocked)
+            names = await asyncio.to_thread(search.files, root, self.blocked)
             found += [(root, name) for name in names]
         return found
 
@@ -150,7 +147,7 @@ class Attachments:
                 raise _Unreadable(f"The {attachment.kind} attachment has neither a file nor a text.")
             return Excerpt(attachment.name or attachment.kind, attachment.text[:MAX_CHARACTERS])
         name = self.name(path)
-        if why := await asyncio.to_thread(self._privacy.blocked, path):
+        if why := await asyncio.to_thread(self.blocked, path):
             raise _Unreadable(f"{name} is not sent to the model: {why}.")
         text = attachment.text if attachment.kind == "file" else None
         if text is None:
@@ -173,7 +170,7 @@ class Attachments:
         path = attachment.path or (self.roots[0] if self.roots else None)
         if path is None:
             raise _Unreadable("No folder is open.")
-        names = await asyncio.to_thread(search.files, path, self._privacy.blocked)
+        names = await asyncio.to_thread(search.files, path, self.blocked)
         listing = "\n".join(names[:400]) + (f"\n… and {len(names) - 400} more" if len(names) > 400 else "")
         return Excerpt(f"Files in {self.name(path)}", listing)
 
@@ -183,7 +180,7 @@ class Attachments:
         root = self.roots[0]
         try:
             changed = (await git.diff(root, "HEAD", "--name-only", "-z", "--relative")).split("\0")
-            allowed = [name for name in changed if name and not self._privacy.blocked(root / name)]
+            allowed = [name for name in changed if name and not self.blocked(root / name)]
             text = await git.diff(root, "HEAD", "--", *allowed) if allowed else ""
         except git.GitError as error:
             raise _Unreadable(f"The git diff cannot be read: {error}.") from None
@@ -192,14 +189,12 @@ class Attachments:
     async def _search(self, question: str) -> list[Excerpt]:
         found: list[search.Passage] = []
         for root in self.roots:
-            names = await asyncio.to_thread(search.files, root, self._privacy.blocked)
+            names = await asyncio.to_thread(search.files, root, self.blocked)
             found += await asyncio.to_thread(search.passages, root, names, question)
         found.sort(key=lambda passage: -passage.score)
         return [
-            Excerpt(
-                f"{p.path} lines {p.first + 1}-{p.last}", p.text, p.path, p.first, language(root / p.path)
-            )
-            for root, p in found[:12]
+            Excerpt(f"{p.path} lines {p.first + 1}-{p.last}", p.text, p.path, p.first, language(p.path))
+            for p in found[:12]
         ]
 
     async def _symbol(self, name: str) -> list[Excerpt]:
@@ -207,7 +202,7 @@ class Attachments:
             raise _Unreadable(f"{name!r} is not a symbol's name.")
         pattern = definition_of(re.split(r"[.:]+", name)[-1])
         for root in self.roots:
-            names = await asyncio.to_thread(search.files, root, self._privacy.blocked)
+            names = await asyncio.to_thread(search.files, root, self.blocked)
             matches = await asyncio.to_thread(search.grep, root, names, pattern, 3)
             if matches:
                 return [
