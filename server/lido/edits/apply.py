@@ -7,6 +7,7 @@ import bisect
 import logging
 import os
 import posixpath
+import re
 import stat
 import time
 import uuid
@@ -18,7 +19,7 @@ from typing import Literal
 from lido.edits import hunks as diff
 from lido.edits import matching, review
 from lido.edits.files import FileText, Refused, Workspace, line_ending, read_bytes, with_line_ending
-from lido.edits.formats import FileEdit, Lines, Replace, Whole
+from lido.edits.formats import FileEdit, Lines, Replace, Whole, is_marker
 from lido.edits.journal import Entry, Image, Journal, Recovered, remove_folders
 from lido.edits.review import Review
 from lido.workspace.documents import Edit
@@ -230,6 +231,14 @@ def _resembles(old: str, new: str) -> bool:
 
 def _whole(path: str, before: str | None, change: Whole, edit: FileEdit) -> tuple[str, str]:
     text = change.text
+    if any(is_marker(line) for line in text.splitlines()) or (
+        before is not None
+        and any(line == "=======" for line in text.splitlines())
+        and not any(line == "=======" for line in before.splitlines())
+    ):
+        raise _Rejected(
+            Rejection(path, "weak", "it holds pieces of a broken search/replace block", format=edit.format)
+        )
     if change.label and (before is None or not before.startswith(change.label)):
         # The first line only named the file.
         lines = diff.split_lines(text)[1:]
@@ -251,7 +260,11 @@ def _whole(path: str, before: str | None, change: Whole, edit: FileEdit) -> tupl
         if isinstance(filled, matching.NoMatch):
             raise _Rejected(Rejection(path, filled.reason, filled.message, format=edit.format))
         return filled, "elided"
-    if not change.explicit and not _rewrites(before, text):
+    if (
+        not change.explicit
+        and (piece := _is_piece(before, text))
+        and not (piece == "little" and change.asked)
+    ):
         filled = matching.fill_in(before, text, excerpt=True)
         if isinstance(filled, matching.NoMatch):
             why = f"the code block looks like an excerpt of the file, and {filled.message}"
@@ -266,21 +279,29 @@ def _whole(path: str, before: str | None, change: Whole, edit: FileEdit) -> tupl
     return text, "whole"
 
 
-def _rewrites(before: str, after: str) -> bool:
-    """Whether a code block is the file rewritten, rather than a piece of it or an example: it keeps half of
-    the lines, and does not simply leave off the file's beginning or end."""
+def _is_piece(before: str, after: str) -> Literal["", "edge", "little"]:
+    """Whether a code block is a piece of the file (or an example) rather than the file rewritten: "edge"
+    where it leaves off the file's beginning or end, "little" where it has less than half of its lines."""
     old = [line.strip() for line in before.splitlines()]
     new = [line.strip() for line in after.splitlines()]
     blocks = diff.diff_lines(old, new)
+    first, last = blocks[0], blocks[-1]
     told = sum(1 for line in old if line)
     kept = sum(1 for block in blocks if block.equal for line in old[block.a1 : block.a2] if line)
-    if kept * 2 < told:
-        return False
-    for block in (blocks[0], blocks[-1]):
-        gone = sum(1 for line in old[block.a1 : block.a2] if line)
-        if not block.equal and block.b1 == block.b2 and gone * 5 > told:
-            return False
-    return True
+    if not last.equal and any(old[last.a1 : last.a2]) and last.b1 == last.b2:
+        return "edge"
+    if not first.equal and first.b1 == first.b2:
+        gone = [line for line in old[first.a1 : first.a2] if line]
+        # What a rewrite may well begin without: unused imports and old comments, a few of them.
+        used = {word for line in gone for word in _WORD.findall(line)} & set(_WORD.findall(after))
+        if len(gone) > 3 or not all(line.startswith(_IMPORTS) for line in gone) or used - _KEYWORDS:
+            return "edge"
+    return "little" if kept * 2 < told else ""
+
+
+_IMPORTS = ("import ", "from ", "use ", "using ", "#include", "require", "#", "//")
+_KEYWORDS = {"import", "from", "use", "using", "include", "require", "as", "const", "std"}
+_WORD = re.compile(r"[A-Za-z_]\w+")
 
 
 # ---------------------------------------------------------------- changes → editor or disk

@@ -59,11 +59,13 @@ class Lines:
 class Whole:
     """The file's whole text; "… rest unchanged …" lines stand for what was there. `label` is a first line
     that only named the file, such as ``# src/app.py``. `explicit` where the form says "write this file";
-    otherwise it is a code block that may also be an excerpt."""
+    `asked` where a code block is the file because the model was asked for that; otherwise a code block may
+    also be an excerpt. (Small models leave the file's end off even when asked for all of it.)"""
 
     text: str
     label: str = ""
     explicit: bool = False
+    asked: bool = False
 
 
 Change = Replace | Lines | Whole
@@ -167,6 +169,11 @@ _COMMENT_LABEL = re.compile(
 _LABEL = re.compile(
     r"^(?:file(?:name|path)?|path|create|update|modify|edit|new file)\s*:\s*(?P<path>.+)$", re.I
 )
+
+
+def is_marker(line: str) -> bool:
+    """Whether the line is a SEARCH or REPLACE marker: in a file's text it is debris of a broken block."""
+    return bool(_SEARCH.match(line) or _REPLACE.match(line)) and line.lstrip()[:1] in "<>"
 
 
 def _looks_like_path(word: str) -> bool:
@@ -559,9 +566,7 @@ class Parser:
         ):
             return
         self._path = path
-        self._add(
-            FileEdit(path, "modify", "whole_file", (Whole(_text(lines), label, explicit=self.rewrites),))
-        )
+        self._add(FileEdit(path, "modify", "whole_file", (Whole(_text(lines), label, asked=self.rewrites),)))
 
     # ------------------------------------------------------------ tags
 
