@@ -1,0 +1,143 @@
+"""Chat and plans through the real server over stdio; the model is scripted, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
+
+from fakes.model_server import ModelServer, Script
+from lido.lsp.client import Client
+
+BEFORE = "def double(x):\n    return x + 1\n"
+AFTER = "def double(x):\n    return x * 2\n"
+STEPS = json.dumps({"steps": [{"file": "a.py", "change": "multiply"}]})
+BLOCK = "a.py\n<<<<<<< SEARCH\n    return x + 1\n=======\n    return x * 2\n>>>>>>> REPLACE\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "a.py").write_text(BEFORE)
+    return root
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ModelServer]:
+    async with ModelServer(
+        Script(["Hang", "ing "] * 500, match="SLOWLY", delay=0.05),
+        Script([BLOCK], match="Now make these changes"),
+        Script([STEPS], match="Plan the work"),
+        Script(["Use ", "this:\n", "```python\n", "x = 2\n", "```\n"]),
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(root: Path, model: ModelServer) -> AsyncIterator[Client]:
+    settings = {
+        "models": {
+            "scripted": {
+                "provider": "openai",
+                "base_url": f"{model.url}/v1",
+                "model": "m",
+                "context_window": 16384,
+            }
+        },
+        "roles": {"chat": "scripted", "plan": "scripted", "completion": "scripted"},
+    }
+    async with Client(root, settings) as client:
+        yield client
+
+
+def attach(root: Path) -> list[dict[str, Any]]:
+    return [{"kind": "file", "uri": (root / "a.py").as_uri()}]
+
+
+async def test_a_chat_streams_is_listed_rated_and_deleted(client: Client, root: Path):
+    parts: list[str] = []
+    answer = await client.ask(
+        "lido/chat/send", {"text": "How?", "attachments": attach(root)}, lambda v: parts.append(v["delta"])
+    )
+    assert len(parts) > 1
+    assert "".join(parts) == answer["text"] == "Use this:\n```python\nx = 2\n```\n"
+    (block,) = answer["codeBlocks"]
+    assert (block["text"], block["uri"]) == ("x = 2\n", (root / "a.py").as_uri())
+    conversation = {"conversationId": answer["conversationId"]}
+    client.protocol.notify("lido/chat/feedback", {"messageId": answer["messageId"], "rating": "up"})
+    found = await client.ask("lido/chat/get", conversation)
+    assert [(m["role"], m.get("rating")) for m in found["messages"]] == [("user", None), ("assistant", "up")]
+    again = await client.ask("lido/chat/retry", conversation)
+    assert again["conversationId"] == answer["conversationId"]
+    assert [c["messages"] for c in await client.ask("lido/chat/list", {})] == [2]
+    await client.ask("lido/chat/delete", conversation)
+    assert await client.ask("lido/chat/list", {}) == []
+
+
+async def test_cancelling_a_chat_reaches_the_model(client: Client, model: ModelServer):
+    started = asyncio.Event()
+    task = asyncio.create_task(client.ask("lido/chat/send", {"text": "SLOWLY"}, lambda _: started.set()))
+    await asyncio.wait_for(started.wait(), 20)
+    identifier = next(iter(client.protocol._request_futures))
+    client.protocol.notify("$/cancelRequest", lsp.CancelParams(identifier))
+    with pytest.raises(JsonRpcException):
+        await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(model.seen[-1].closed_early.wait(), 10)
+    (summary,) = await client.ask("lido/chat/list", {})
+    messages = (await client.ask("lido/chat/get", {"conversationId": summary["conversationId"]}))["messages"]
+    assert messages[-1]["complete"] is False
+    assert messages[-1]["text"].startswith("Hang")
+
+
+async def run_plan(client: Client, params: dict[str, Any], answer: str = "") -> list[dict[str, Any]]:
+    updates: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    client.on_notification["lido/plan/update"] = updates.put_nowait
+    await client.ask("lido/plan/start", params)
+    seen = []
+    while True:
+        update = await asyncio.wait_for(updates.get(), 30)
+        seen.append(update)
+        if update["state"] == "waiting":
+            await client.ask("lido/plan/answer", {"planId": update["planId"], "text": answer})
+        if update["state"] in {"review", "done", "gaveUp", "failed", "cancelled"}:
+            return seen
+
+
+async def test_a_plan_ends_in_a_review_that_reaches_the_file(client: Client, root: Path):
+    client.open(root / "a.py", "python")
+    updates = await run_plan(
+        client, {"instruction": "Fix double()", "mode": "plan", "attachments": attach(root)}
+    )
+    states = list(dict.fromkeys(u["state"] for u in updates))
+    assert states == ["exploring", "planning", "editing", "review"], updates[-1]
+    review = await client.ask("lido/review/get", {"reviewId": updates[-1]["reviewId"]})
+    ids = [h["hunkId"] for f in review["files"] for h in f["hunks"]]
+    assert (root / "a.py").read_text() == BEFORE
+    await client.ask(
+        "lido/review/decide", {"reviewId": review["reviewId"], "hunkIds": ids, "decision": "accept"}
+    )
+    assert (root / "a.py").read_text() == AFTER
+
+
+async def test_a_plan_can_be_cancelled_and_what_does_not_fit_is_refused(client: Client, root: Path):
+    updates: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    client.on_notification["lido/plan/update"] = updates.put_nowait
+    started = await client.ask(
+        "lido/plan/start", {"instruction": "SLOWLY", "mode": "plan", "attachments": attach(root)}
+    )
+    await client.ask("lido/plan/cancel", started)
+    last = [updates.get_nowait() for _ in range(updates.qsize())][-1]
+    assert last["state"] == "cancelled"
+    with pytest.raises(JsonRpcException, match="asks nothing"):
+        await client.ask("lido/plan/answer", {**started, "text": "x"})
+    with pytest.raises(JsonRpcException, match="no such plan"):
+        await client.ask("lido/plan/cancel", {"planId": "x"})
+    with pytest.raises(JsonRpcException, match="what is to be done"):
+        await client.ask("lido/plan/start", {"instruction": "  ", "attachments": []})
