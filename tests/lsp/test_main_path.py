@@ -124,8 +124,9 @@ async def editor(engine_home: Path, tmp_path: Path) -> AsyncIterator[Editor]:
         )
     )
     yield made
-    await client.shutdown_session()
-    await client.stop()
+    if not client.stopped:
+        await client.shutdown_session()
+        await client.stop()
 
 
 def log(home: Path) -> Counter[tuple[str, str]]:

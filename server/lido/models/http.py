@@ -222,7 +222,7 @@ class Endpoint:
             )
         except httpx.HTTPError as error:
             if first and isinstance(
-                error, httpx.ConnectError | httpx.ConnectTimeout | httpx.RemoteProtocolError
+                error, httpx.NetworkError | httpx.ConnectTimeout | httpx.RemoteProtocolError
             ):
                 raise _RetryError(self._unreachable_error(error)) from None
             self._unreachable(error)
