@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -152,12 +152,20 @@ class Completer:
         settings: Callable[[], CompletionSettings],
         blocked: Callable[[Path], str | None],
         relative: Callable[[Path], str] = lambda path: path.name,
+        elsewhere: context.Elsewhere | None = None,
+        repository: str = "",
+        on_request: Callable[[], None] = lambda: None,
+        on_close: Callable[[], Iterable[Awaitable[None]]] = tuple,
     ) -> None:
         self._models = models
         self._tracker = tracker
         self._settings = settings
         self._blocked = blocked
         self._relative = relative
+        self._elsewhere = elsewhere or context.Elsewhere()
+        self._repository = repository
+        self._on_request = on_request
+        self._on_close = on_close
         self._finished: OrderedDict[tuple[str, int], _Finished] = OrderedDict()
         self._running: dict[str, _Generation] = {}
         self._rhythm = _Rhythm()
@@ -338,6 +346,7 @@ class Completer:
             self._cancel(generation)
         self._latest.pop(uri, None)
         self._trees.forget(uri)
+        self._elsewhere.forget(uri)
         for key in [key for key in self._finished if key[0] == uri]:
             del self._finished[key]
 
@@ -365,6 +374,7 @@ class Completer:
     ) -> None:
         began = time.perf_counter()
         generation.id = self._tracker.requested("completion", document.language)
+        self._on_request()
         first: float | None = None
         usage: Usage | None = None
         backend: Backend | None = None
@@ -463,6 +473,8 @@ class Completer:
             language=document.language,
             prefix=prefix,
             suffix=context.after(document, offset, room.suffix),
+            repository=self._repository,
+            snippets=self._elsewhere.snippets(document, offset, room.elsewhere),
         )
         if able.fim != "none":
             bare = prefix.rstrip(" \t")
@@ -487,6 +499,7 @@ class Completer:
             self._cancel(generation)
         if tasks:
             await asyncio.wait(tasks, timeout=2)
+        await asyncio.gather(*self._on_close())
 
 
 def _unix(text: str) -> str:

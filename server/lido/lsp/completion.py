@@ -11,15 +11,72 @@ from lsprotocol import types as lsp
 from lido.lsp.messages import CompletionOutcome
 
 if TYPE_CHECKING:
-    from lido.completion.engine import Suggestion, Trigger
+    from pathlib import Path
+
+    from lido.completion.engine import Completer, Suggestion, Trigger
     from lido.lsp.server import LidoServer
     from lido.workspace.documents import Document
+    from lido.workspace.index import Index
+    from lido.workspace.recent import Recent
 
 ACCEPTED = "lido.completion.accepted"
 SEEN_AFTER = 0.75
 """Seconds after which a suggestion counts as shown where the editor does not say so itself."""
 
 log = logging.getLogger(__name__)
+
+
+def make(server: LidoServer) -> Completer:
+    """The service, following the session's documents, with an index for each workspace root."""
+    from lido.completion.context import Elsewhere
+    from lido.completion.engine import Completer
+    from lido.workspace.index import Index
+    from lido.workspace.recent import Recent
+
+    indexes: dict[Path, Index] = {}
+
+    def present() -> list[Index]:
+        """The index of each root; each is brought up to date when that was a minute ago."""
+        for root in server.roots:
+            if root not in indexes:
+                indexes[root] = Index(server.home.cache, root, server.settings.privacy.ignore)
+        return [indexes[root] for root in server.roots if root in indexes]
+
+    def refresh() -> None:
+        for index in present():
+            index.refresh(older_than=60)
+
+    recent = Recent()
+    elsewhere = Elsewhere(
+        present,
+        lambda: _latest_first(server, recent),
+        recent.edits,
+        server.files.name,
+        server.privacy.blocked,
+    )
+    completer = Completer(
+        server.models,
+        server.tracker,
+        lambda: server.settings.completion,
+        lambda path: server.privacy.blocked(path),
+        server.files.name,
+        elsewhere,
+        server.project,
+        on_request=refresh,
+        on_close=lambda: [index.close() for index in indexes.values()],
+    )
+    server.documents.listen(recent.changed)
+    server.documents.listen(completer.document_changed)
+    server.documents.on_close(recent.closed)
+    server.documents.on_close(lambda document: completer.document_closed(document.uri))
+    return completer
+
+
+def _latest_first(server: LidoServer, recent: Recent) -> list[Document]:
+    used = recent.used()
+    documents = server.documents.open_documents()
+    order = {uri: place for place, uri in enumerate(used)}
+    return sorted(documents, key=lambda document: order.get(document.uri, len(used)))
 
 
 def register(server: LidoServer) -> None:
@@ -43,6 +100,7 @@ def register(server: LidoServer) -> None:
 
     @server.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(resolve_provider=False))
     async def completion(params: lsp.CompletionParams) -> lsp.CompletionList:
+        await server.configured.wait()
         document = server.document(params.text_document.uri)
         if document is None or not wanted_as_items():
             return lsp.CompletionList(is_incomplete=False, items=[])

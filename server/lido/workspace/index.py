@@ -182,6 +182,7 @@ class Index:
         self._lock = threading.Lock()
         self._running: asyncio.Task[None] | None = None
         self._again = False
+        self._began: float | None = None
 
     # ------------------------------------------------------------------ reading (blocking, thread-safe)
 
@@ -243,8 +244,13 @@ class Index:
 
     # ------------------------------------------------------------------ updating
 
-    def refresh(self) -> asyncio.Task[None]:
-        """Brings the index up to date; asked again meanwhile, it does so once more afterwards."""
+    def refresh(self, older_than: float = 0.0) -> asyncio.Task[None] | None:
+        """Brings the index up to date, where that was last begun over `older_than` seconds ago; asked again
+        meanwhile, it does so once more afterwards."""
+        now = time.monotonic()
+        if self._began is not None and now - self._began < older_than:
+            return self._running
+        self._began = now
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._refresh(), name="index")
         else:
