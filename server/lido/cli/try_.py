@@ -366,10 +366,11 @@ async def _plan(console: Console, client: Client, scene: Scene) -> None:
     told: set[str] = set()
     while True:
         update = await updates.get()
-        for line in _news(update):
+        for number, line in enumerate(_news(update)):
             if line not in told:
                 told.add(line)
-                console.print(line)
+                message = f" {update.get('message') or ''}" if number == 0 else ""
+                console.print(line + message.rstrip())
         if update["state"] in {"review", "done", "gaveUp", "failed", "cancelled"}:
             break
     if update["state"] != "review":
@@ -411,9 +412,10 @@ async def _plan(console: Console, client: Client, scene: Scene) -> None:
 
 
 def _news(update: dict[str, Any]) -> list[str]:
+    """Lines about an update that are worth a line of their own: each step, and how each state began."""
     from rich.markup import escape
 
-    lines = [f"[yellow]{update['state']}[/] {escape(update.get('message') or '')}".rstrip()]
+    lines = [f"[yellow]{update['state']}[/]"]
     for step in update.get("steps") or []:
         files = ", ".join(step.get("files") or [])
         lines.append(escape(f"  • {step['title']}" + (f"  ({files})" if files else "")))

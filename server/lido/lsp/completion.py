@@ -82,6 +82,14 @@ def _latest_first(server: LidoServer, recent: Recent) -> list[Document]:
 def register(server: LidoServer) -> None:
     explicit: set[str] = set()
     """Methods by which this editor has said what was shown: then nothing is guessed."""
+    warmed: list[bool] = []
+
+    @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def first_keystroke(params: lsp.DidChangeTextDocumentParams) -> None:
+        """The engine loads while the person still types; reading alone starts nothing."""
+        if not warmed and server.configured.is_set() and server.settings.completion.enabled:
+            warmed.append(True)
+            server.spawn(server.models.warm_up("completion"), "warm up")
 
     @server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, lsp.InlineCompletionOptions())
     async def inline_completion(params: lsp.InlineCompletionParams) -> lsp.InlineCompletionList:

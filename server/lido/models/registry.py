@@ -94,6 +94,16 @@ class Models:
         Raises ModelError for an unknown name."""
         return [self.backend(each) for each in ([name] if name else self._settings.role(role))]
 
+    async def warm_up(self, role: Role) -> None:
+        """Starts the engine of the role's first model where it is embedded, so that it loads while the person
+        still types. What fails shows in the status."""
+        try:
+            warm = getattr(self.for_role(role)[0], "warm_up", None)
+            if warm is not None:
+                await warm()
+        except ModelError:
+            self._on_status()
+
     # ------------------------------------------------------------------ asking
 
     async def stream(
