@@ -16,6 +16,7 @@ from lido.chat.blocks import CodeBlock, code_blocks
 from lido.chat.conversations import (
     Conversations,
     Rating,
+    Role,
     StoredMessage,
     UnknownConversation,
     new_id,
@@ -94,7 +95,8 @@ class Chat:
         await self.store.append(
             conversation_id, "user", question, context=tuple(asdict(e) for e in resolved.excerpts)
         )
-        async with aclosing(self._answer(conversation_id, model, resolved.problems)) as stream:
+        history = (await self.store.get(conversation_id)).messages
+        async with aclosing(self._answer(history, model, resolved.problems, conversation_id)) as stream:
             async for piece in stream:
                 yield piece
 
@@ -108,7 +110,25 @@ class Chat:
             raise UnknownConversation(conversation_id)
         if last + 1 < len(messages):
             await self.store.cut(conversation_id, messages[last + 1].id)
-        async with aclosing(self._answer(conversation_id, model, ())) as stream:
+        history = messages[: last + 1]
+        async with aclosing(self._answer(history, model, (), conversation_id)) as stream:
+            async for piece in stream:
+                yield piece
+
+    async def reply(
+        self,
+        turns: Sequence[tuple[Role, str]],
+        attachments: Sequence[Attachment] = (),
+        model: str | None = None,
+    ) -> AsyncGenerator[str | Answer, None]:
+        """Answers a conversation that is kept elsewhere (a Markdown document, say): `turns` from the oldest
+        to the question, which is the person's. Nothing is stored. Raises ModelError."""
+        question, attachments = expand(turns[-1][1], attachments)
+        resolved = await self._attachments.resolve(attachments, question)
+        context = tuple(asdict(e) for e in resolved.excerpts)
+        history = [StoredMessage("", "", role, text, "") for role, text in turns[:-1]]
+        history.append(StoredMessage("", "", "user", question, "", context=context))
+        async with aclosing(self._answer(history, model, resolved.problems, "")) as stream:
             async for piece in stream:
                 yield piece
 
@@ -122,9 +142,13 @@ class Chat:
                 self._tracker.rejected(message_id, "rated down")
 
     async def _answer(
-        self, conversation_id: str, model: str | None, problems: Sequence[str]
+        self,
+        history: Sequence[StoredMessage],
+        model: str | None,
+        problems: Sequence[str],
+        conversation_id: str,
     ) -> AsyncGenerator[str | Answer, None]:
-        history = (await self.store.get(conversation_id)).messages
+        """`conversation_id` "" where the answer is not to be stored."""
         message_id = new_id()
         if self._tracker:
             self._tracker.requested("chat", suggestion_id=message_id)
@@ -167,12 +191,13 @@ class Chat:
                     if finish is None:
                         self._tracker.ignored(message_id, "cancelled")
                 # Shielded: what the person already saw is kept even while the request is being cancelled.
-                await asyncio.shield(
-                    self.store.append(
-                        conversation_id, "assistant", text,
-                        message_id=message_id, model=answered_by, complete=finish == "stop",
-                    )
-                )  # fmt: skip
+                if conversation_id:
+                    await asyncio.shield(
+                        self.store.append(
+                            conversation_id, "assistant", text,
+                            message_id=message_id, model=answered_by, complete=finish == "stop",
+                        )
+                    )  # fmt: skip
         if built and built[0].dropped:
             notes.append(
                 f"{built[0].dropped} earlier message{'s' * (built[0].dropped > 1)} no longer fit the model "
