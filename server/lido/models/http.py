@@ -229,6 +229,11 @@ class Endpoint:
 
     async def _events(self, response: httpx.Response) -> AsyncGenerator[dict[str, Any], None]:
         kind = response.headers.get("content-type", "")
+        if "ndjson" in kind:
+            async for line in response.aiter_lines():
+                if line.strip():
+                    yield self._checked(self._object(line))
+            return
         if "text/event-stream" not in kind:
             text = await _some(response)
             try:
@@ -252,21 +257,25 @@ class Endpoint:
                     continue
                 if len(event.data) > MAX_EVENT:
                     self._fail("bad_answer", "one streamed event is over 8 MB")
-                try:
-                    item = json.loads(event.data)
-                except ValueError:
-                    self._fail("bad_answer", "a streamed event is not JSON")
-                if isinstance(item, dict):
-                    yield self._checked(item, event.event)
+                yield self._checked(self._object(event.data))
         except SSEError as error:
             self._fail("bad_answer", str(error))
 
-    def _checked(self, item: dict[str, Any], kind: str = "message") -> dict[str, Any]:
+    def _object(self, text: str) -> dict[str, Any]:
+        try:
+            item = json.loads(text)
+        except ValueError:
+            self._fail("bad_answer", "a streamed event is not JSON")
+        if not isinstance(item, dict):
+            self._fail("bad_answer", "a streamed event is not a JSON object")
+        return item
+
+    def _checked(self, item: dict[str, Any]) -> dict[str, Any]:
         error = item.get("error")
         if error:
             text = error.get("message") if isinstance(error, dict) else str(error)
             self._fail("bad_answer", f"it broke off: {_short(str(text))}")
-        return item if kind == "message" else {**item, "event": kind}
+        return item
 
     # ------------------------------------------------------------------ errors
 

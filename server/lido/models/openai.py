@@ -20,6 +20,7 @@ from lido.models.base import (
     ModelError,
     Probe,
     TextRequest,
+    Tool,
     ToolCall,
     Usage,
 )
@@ -97,17 +98,7 @@ class OpenAI:
         body = self._common(request.max_tokens, request.temperature, request.stop, request.seed)
         body["messages"] = [_message(message) for message in request.messages]
         if request.tools:
-            body["tools"] = [
-                {
-                    "type": "function",
-                    "function": {
-                        "name": tool.name,
-                        "description": tool.description,
-                        "parameters": tool.parameters,
-                    },
-                }
-                for tool in request.tools
-            ]
+            body["tools"] = wire_tools(request.tools)
         if request.json_schema is not None:
             body["response_format"] = {
                 "type": "json_schema",
@@ -158,6 +149,17 @@ class OpenAI:
 
     async def close(self) -> None:
         await self.http.close()
+
+
+def wire_tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
+    """Tools as the chat completions API takes them; others copied it."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+        }
+        for tool in tools
+    ]
 
 
 def _message(message: Message) -> dict[str, Any]:
