@@ -124,6 +124,8 @@ class ModelServer:
             seen.closed_early.set()
             return False
         gone.cancel()
+        # Two may not read at once: the next request's first line waits for this one to be gone.
+        await asyncio.wait([gone])
         return answering.result()
 
     def _script(self, seen: Seen) -> Script:

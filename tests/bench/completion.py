@@ -1,0 +1,212 @@
+"""``python tests/bench/completion.py``: what Lido adds to a completion, as a Markdown table.
+
+Overhead is the answer's time minus what the scripted backend takes, measured in the client, over stdio, with
+the real server as its own process. The backend answers over real HTTP from the client's process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fakes.model_server import ModelServer, Script
+from lido.lsp.client import Client
+from lido.workspace.documents import Documents
+
+
+def source(lines: int) -> str:
+    return "".join(
+        f"class Item{number}:\n"
+        f'    """An item, number {number}."""\n\n'
+        f"    def total_{number}(self, price: float, rate: float) -> float:\n"
+        f"        subtotal = price * {number}\n"
+        f"        return round(subtotal * (1 + rate), 2)\n\n\n"
+        for number in range(lines // 8)
+    )
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def memory(pid: int) -> float:
+    """Resident megabytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+async def overhead(lines: int, latency: float, count: int) -> list[str]:
+    """Asks in `count` places, typing in between, and reports percentiles, typed-through and cancel times."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LIDO_HOME"], os.environ["LIDO_CONFIG"] = f"{folder}/home", f"{folder}/none.toml"
+        root = Path(folder, "project")
+        root.mkdir()
+        for number in range(20):
+            (root / f"other{number}.py").write_text(source(200))
+        path = root / "a.py"
+        path.write_text(source(lines))
+        script = Script(["subtotal", " + 1"], first=latency)
+        async with ModelServer(script) as backend:
+            settings = {
+                "models": {
+                    "m": {"provider": "openai", "base_url": f"{backend.url}/v1", "model": "qwen2.5-coder-7b"}
+                },
+                "completion": {"debounce_ms": 0},
+            }
+            async with Client(root, settings) as client:
+                document = client.open(path, "python")
+                await client.complete_inline(document.uri, 0, invoked=True)
+                await asyncio.sleep(2)  # the index
+                added: list[float] = []
+                through: list[float] = []
+                at = document.text.index("        return", document.length // 2)
+                for number in range(count):
+                    typed = f"        x{number} = "
+                    document = client.replace(document.uri, at, at, typed + "\n")
+                    cursor = at + len(typed)
+                    began = time.perf_counter()
+                    items = await client.complete_inline(document.uri, cursor)
+                    added.append((time.perf_counter() - began - latency) * 1000)
+                    assert items, number
+                    document = client.replace(document.uri, cursor, cursor, "su")
+                    began = time.perf_counter()
+                    items = await client.complete_inline(document.uri, cursor + 2)
+                    through.append((time.perf_counter() - began) * 1000)
+                    assert items[0].insert_text == "btotal + 1"
+                    at = cursor + 3
+                await client.complete_inline(document.uri, at)
+                server = client._server
+                assert server
+                resident = memory(server.pid)
+    return [
+        f"{lines:,}",
+        f"{latency * 1000:.0f}",
+        f"{percentile(added, 0.5):.1f} / {percentile(added, 0.95):.1f} / {percentile(added, 0.99):.1f}",
+        f"{percentile(through, 0.5):.1f} / {percentile(through, 0.95):.1f}",
+        f"{resident:.0f}",
+    ]
+
+
+def keystroke(lines: int) -> float:
+    """Median milliseconds of one keystroke's change."""
+    documents = Documents()
+    document = documents.open("file:///a.py", "python", 0, source(lines))
+    line = document.line_count // 2
+    times = []
+    for version in range(1, 501):
+        began = time.perf_counter()
+        documents.change("file:///a.py", version, [((line, 0, line, 0), "x")], "utf-16")
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+async def cancel(count: int) -> list[float]:
+    """Milliseconds from the cancel notification to the backend's socket closed."""
+    from lsprotocol import types as lsp
+
+    times = []
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LIDO_HOME"], os.environ["LIDO_CONFIG"] = f"{folder}/home", f"{folder}/none.toml"
+        root = Path(folder)
+        (root / "a.py").write_text("x = \n" * 50)
+        async with ModelServer(Script(["a"] * 1000, delay=0.02)) as backend:
+            settings = {
+                "models": {
+                    "m": {"provider": "openai", "base_url": f"{backend.url}/v1", "model": "qwen2.5-coder-7b"}
+                },
+                "completion": {"debounce_ms": 0},
+            }
+            async with Client(root, settings) as client:
+                document = client.open(root / "a.py", "python")
+                for number in range(count):
+                    asked = asyncio.create_task(client.complete_inline(document.uri, 5 * number + 4))
+                    seen = (await backend.requests(number + 1))[number]
+                    while seen.sent < 2:
+                        await asyncio.sleep(0.005)
+                    pending = client.protocol._request_futures
+                    identifier = next(key for key, future in pending.items() if not future.done())
+                    began = time.perf_counter()
+                    client.cancel_request(lsp.CancelParams(identifier))
+                    await seen.closed_early.wait()
+                    times.append((time.perf_counter() - began) * 1000)
+                    asked.cancel()
+    return times
+
+
+def start(count: int = 7) -> tuple[float, float]:
+    """Median seconds: until `initialize` is answered, and what importing pygls alone takes."""
+
+    async def one() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["LIDO_HOME"] = folder
+            began = time.perf_counter()
+            async with Client(Path(folder)):
+                return time.perf_counter() - began
+
+    spawned = [asyncio.run(one()) for _ in range(count)]
+    imported = []
+    for _ in range(count):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import pygls.lsp.server"], check=True)
+        imported.append(time.perf_counter() - began)
+    return statistics.median(spawned), statistics.median(imported)
+
+
+def index(files: int) -> tuple[float, float]:
+    """Seconds to index so many files from nothing, and to find that nothing changed."""
+    from lido.workspace.index import location, update
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "project")
+        for number in range(files):
+            path = root / f"package{number % 50}" / f"module{number}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source(120).replace("Item", f"Item{number}_"))
+        database = location(Path(folder, "cache"), root)
+        began = time.perf_counter()
+        update(database, root)
+        first = time.perf_counter() - began
+        began = time.perf_counter()
+        update(database, root)
+        return first, time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--files", type=int, default=5000)
+    chosen = parser.parse_args()
+    print("| lines | backend, ms | added p50 / p95 / p99, ms | typed through p50 / p95, ms | server, MB |")
+    print("|---|---|---|---|---|")
+    for lines, latency in ((200, 0.0), (2000, 0.0), (2000, 0.05), (20_000, 0.0)):
+        print("| " + " | ".join(asyncio.run(overhead(lines, latency, chosen.count))) + " |", flush=True)
+    strokes = ", ".join(f"{keystroke(lines):.3f} ms at {lines:,} lines" for lines in (200, 2000, 20_000))
+    print(f"\nA keystroke costs {strokes}.")
+    times = asyncio.run(cancel(30))
+    print(
+        f"From cancel to the backend's socket closed: p50 {percentile(times, 0.5):.1f} ms, "
+        f"p95 {percentile(times, 0.95):.1f} ms."
+    )
+    spawned, imported = start()
+    print(
+        f"From spawn to `initialize` answered: {spawned:.2f} s; importing pygls alone takes {imported:.2f} s."
+    )
+    if chosen.files:
+        first, again = index(chosen.files)
+        print(f"Index of {chosen.files:,} files: {first:.1f} s; when nothing changed {again:.1f} s.")
+
+
+if __name__ == "__main__":
+    main()
