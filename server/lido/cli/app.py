@@ -34,6 +34,7 @@ COMMANDS = (
     ("complete", "complete", WORK),
     ("chat", "chat", WORK),
     ("plan", "plan", WORK),
+    ("acp", "acp", WORK),
     ("metrics", "metrics", NUMBERS),
     ("events", "events", NUMBERS),
     ("export", "export", NUMBERS),

@@ -107,6 +107,10 @@ class Plans:
         """Raises UnknownPlan."""
         return self._get(plan_id).run.update
 
+    def watch(self, plan_id: str, on_update: OnUpdate) -> None:
+        """Updates go to `on_update` from now on. Raises UnknownPlan."""
+        self._get(plan_id).run.on_update = on_update
+
     def answer(self, plan_id: str, text: str) -> None:
         """Answers the question a run waits with. Raises UnknownPlan, NotWaiting."""
         future = self._get(plan_id).run.answer
