@@ -214,7 +214,7 @@ async def test_cancel_kills_a_running_command(root: Path, tmp_path: Path):
     plan = w.start("Do it", mode="agent")
 
     async def started() -> None:
-        while not list((w.folder / "work").rglob("started")):  # noqa: ASYNC110 - another process makes it
+        while not list((w.folder / "work").rglob("started")):
             await asyncio.sleep(0.02)
 
     await asyncio.wait_for(started(), 20)

@@ -101,3 +101,10 @@ def test_an_answer_at_column_0_is_moved_to_its_place():
     old = ["    def f(self):\n", "        return 1\n"]
     assert fitted("def f(self):\n    return 2", old) == "    def f(self):\n        return 2\n"
     assert fitted("    def f(self):\n        return 2\n", old) == "    def f(self):\n        return 2\n"
+
+
+def test_comments_at_the_top_that_the_answer_left_out_stay():
+    old = ['"""A basket.\n', "Two lines.\n", '"""\n', "\n", "# note\n", "import x\n", "y = 1\n"]
+    assert fitted("import x\ny = 2\n", old) == "".join(old[:6]) + "y = 2\n"
+    assert fitted("y = 2\n", old) == "y = 2\n", "what begins below code was deleted on purpose"
+    assert fitted("z = 1\n", ["import x\n", "z = 1\n"]) == "z = 1\n"

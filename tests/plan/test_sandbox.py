@@ -41,7 +41,7 @@ async def test_a_command_that_takes_too_long_is_stopped_with_its_children(tmp_pa
     assert result.code is None
     pid = int(marker.read_text())
     deadline = time.monotonic() + 5
-    while _runs(pid) and time.monotonic() < deadline:  # noqa: ASYNC110 - another process
+    while _runs(pid) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     assert not _runs(pid)
 

@@ -92,10 +92,13 @@ def _best_window(lines: Sequence[str], task: str, limit: int) -> Region:
 
 def fitted(answer: str, old: Sequence[str]) -> str:
     """`answer` moved to the indentation of the lines it replaces (small models like to begin at column 0),
-    with a line break at its end where `old` has one."""
+    with the comments at the top that it left out, and a line break at its end where `old` has one."""
     first_old = next((line for line in old if line.strip()), "")
     new = answer.splitlines(keepends=True)
     first_new = next((line for line in new if line.strip()), "")
+    if first_new != first_old and (head := _dropped_head(first_new, old)):
+        new = [*head, *new]
+        first_new = first_old
     missing = _indent(first_old) - _indent(first_new)
     if missing > 0 and first_old.strip()[:3] == first_new.strip()[:3]:
         pad = first_old[:missing]
@@ -104,6 +107,17 @@ def fitted(answer: str, old: Sequence[str]) -> str:
     if old and old[-1].endswith("\n") and not text.endswith("\n"):
         text += "\n"
     return text
+
+
+_HEAD = re.compile(r"(?:\s*(?:#[^\n]*\n|//[^\n]*\n|/\*[\s\S]*?\*/|\"\"\"[\s\S]*?\"\"\"|'''[\s\S]*?'''))+\s*")
+
+
+def _dropped_head(first_new: str, old: Sequence[str]) -> Sequence[str]:
+    """The comments or docstring at the top of `old` that an answer left out by beginning below them."""
+    for index, line in enumerate(old):
+        if line.strip() == first_new.strip():
+            return old[:index] if _HEAD.fullmatch("".join(old[:index])) else ()
+    return ()
 
 
 def _indent(line: str) -> int:
