@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup try test lint lock bench clean
+.PHONY: edits-table help setup try test lint lock bench clean
 
 help:
 	@echo "make setup   create .venv with everything that running needs"
@@ -44,6 +44,11 @@ lock: $(BIN)/python
 	  --no-emit-package lido-lsp --extra local -o locks/run.txt pyproject.toml locks/build.in
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --no-emit-package lido-lsp --extra dev -c locks/run.txt -o locks/dev.txt pyproject.toml locks/build.in
+
+# What is applied, refused and (which must be nothing) applied wrongly, on real model outputs.
+edits-table: $(VENV)/.dev
+	$(BIN)/python tests/edits/corpus.py
+	$(BIN)/python tests/edits/outputs.py
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .cache

@@ -19,7 +19,7 @@ from tasks import TASKS, Task
 from lido.edits import prompting
 from lido.models.base import ChatRequest, Message
 from lido.models.registry import Models
-from lido.settings import Home, ModelSettings, RoleSettings, Settings
+from lido.settings import Home, ModelSettings, RoleSettings, Settings, Timeouts
 
 OUTPUTS = Path(__file__).with_name("model_outputs.jsonl.gz")
 
@@ -45,7 +45,12 @@ def write(rows: list[dict[str, str]]) -> None:
 
 async def main(model: str, formats: list[prompting.Asked]) -> None:
     settings = Settings(
-        models={"local": ModelSettings(provider="embedded", model=model)}, roles=RoleSettings(plan="local")
+        models={
+            "local": ModelSettings(
+                provider="embedded", model=model, timeouts=Timeouts(first_token=600, between_tokens=600)
+            )
+        },
+        roles=RoleSettings(plan="local"),
     )
     models = Models(settings, Home())
     try:

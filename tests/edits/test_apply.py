@@ -217,6 +217,17 @@ def test_blocked_files_are_not_edited(tmp_path: Path) -> None:
     assert resolve([edit], workspace.read).rejected[0].message == "it may hold secrets"
 
 
+def test_with_no_folder_open_only_open_files_are_edited(tmp_path: Path) -> None:
+    file, other = tmp_path / "a.py", tmp_path / "b.py"
+    for path in (file, other):
+        path.write_text("x\n")
+    workspace = Workspace([], opened=lambda path: "x\n" if path == file else None)
+    assert workspace.read(str(file)) == "x\n"
+    for name in (str(other), "a.py"):
+        with pytest.raises(Refused):
+            workspace.read(name)
+
+
 # ---------------------------------------------------------------- deciding and undoing
 
 
@@ -342,7 +353,7 @@ async def test_what_an_editor_applied_only_in_part_is_taken_back(disk: Disk) -> 
         text = first.text
         for edit in reversed(first.edits):
             text = text[: edit.start] + edit.text + text[edit.end :]
-        Path(first.path).write_text(text)  # noqa: ASYNC240
+        Path(first.path).write_text(text)
         return len(calls) > 1
 
     reviews = Reviews(disk.workspace, disk.journal, half)

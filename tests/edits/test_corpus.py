@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from edits import corpus
+from edits import corpus, outputs
 from lido.edits.formats import parse
 
 
@@ -30,3 +30,10 @@ def test_unresolved_chats_are_read_without_a_fault() -> None:
             row = json.loads(line)
             if row["reference_parse"]:
                 assert parse(row["model_output"]).edits or parse(row["model_output"]).problems
+
+
+def test_what_the_embedded_models_wrote_is_applied_as_it_was_read() -> None:
+    """Every result is the expected edit, or refused, or was read and found to be what the model wrote."""
+    results = list(outputs.judged())
+    assert len({r.row["task"] for r in results}) >= 60
+    assert outputs.unread(results) == []

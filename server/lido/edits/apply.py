@@ -362,6 +362,10 @@ def _nothing(_review: Review) -> None:
     pass
 
 
+KEEP_DECIDED = 50
+"""Reviews of which everything is decided that a session still knows; undoing needs only the journal."""
+
+
 class Reviews:
     """All open reviews. One decision or undo at a time; disk work in threads.
 
@@ -404,6 +408,8 @@ class Reviews:
             placed.append(replace(change, path=os.fspath(path), new_path=new))
         made = await asyncio.to_thread(review.start, placed, _new_id(), title, _new_id)
         self._reviews[made.id] = made
+        for old in [r.id for r in self._reviews.values() if not r.open][:-KEEP_DECIDED]:
+            del self._reviews[old]
         for file in made.files:
             for hunk in file.hunks:
                 self._on_outcome(Outcome(made.id, hunk.id, "shown", file.path, hunk.new))

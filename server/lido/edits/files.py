@@ -115,14 +115,15 @@ class Workspace:
         """The real path that `name` (as a model wrote it) means. Raises Refused.
 
         Relative names belong to the first root where they exist, else to the first root. Absolute ones
-        must lie inside a root. Links are followed first, so a link that leads out is outside.
+        must lie inside a root. Links are followed first, so a link that leads out is outside. Without any
+        root, only files that are open in the editor may be touched.
         """
         if not name or len(name) > _MAX_NAME:
             raise Refused("the path is empty or too long")
         if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in name):
             raise Refused("the path holds control characters")
         if not self.roots:
-            raise Refused("no folder is open")
+            return self._alone(name)
         if name.endswith(("/", "\\")):
             raise Refused("it names a folder")
         if os.name == "nt":
@@ -155,6 +156,15 @@ class Workspace:
         if why := self._blocked(real):
             raise Refused(why)
         return real
+
+    def _alone(self, name: str) -> Path:
+        """Where no folder is open, the files that are open in the editor are the workspace."""
+        path = Path(os.path.realpath(name))
+        if not Path(name).is_absolute() or self.opened(path) is None:
+            raise Refused("no folder is open")
+        if why := self._blocked(path):
+            raise Refused(why)
+        return path
 
     def name(self, path: Path) -> str:
         """How people call `path`: relative to its root, with forward slashes."""

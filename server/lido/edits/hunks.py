@@ -297,6 +297,47 @@ def describe(old: Sequence[str], new: Sequence[str], line: int, inside: str = ""
     return f"{place}: {telling}" if telling else place
 
 
+def unified_diff(name: str, before: str, after: str, context: int = 3) -> str:
+    """The difference as people and ``git apply`` read it; "" where there is none."""
+    a, b = split_lines(before), split_lines(after)
+    blocks = diff_lines(a, b)
+    groups: list[list[Block]] = []
+    for n, block in enumerate(blocks):
+        if block.equal:
+            continue
+        apart = n < 2 or blocks[n - 1].a2 - blocks[n - 1].a1 > 2 * context
+        if groups and not apart:
+            groups[-1].append(block)
+        else:
+            groups.append([block])
+    if not groups:
+        return ""
+    out = [f"--- a/{name}\n", f"+++ b/{name}\n"]
+    for group in groups:
+        a1, b1 = max(0, group[0].a1 - context), max(0, group[0].b1 - context)
+        lead = min(group[0].a1 - a1, group[0].b1 - b1)
+        a1, b1 = group[0].a1 - lead, group[0].b1 - lead
+        a2 = min(len(a), group[-1].a2 + context)
+        b2 = group[-1].b2 + (a2 - group[-1].a2)
+        out.append(f"@@ -{_span(a1, a2)} +{_span(b1, b2)} @@\n")
+        at = a1
+        for block in group:
+            out += [_signed(" ", line) for line in a[at : block.a1]]
+            out += [_signed("-", line) for line in a[block.a1 : block.a2]]
+            out += [_signed("+", line) for line in b[block.b1 : block.b2]]
+            at = block.a2
+        out += [_signed(" ", line) for line in a[at:a2]]
+    return "".join(out)
+
+
+def _span(start: int, end: int) -> str:
+    return f"{start + (end > start)},{end - start}"
+
+
+def _signed(sign: str, line: str) -> str:
+    return sign + line if line.endswith("\n") else f"{sign}{line}\n\\ No newline at end of file\n"
+
+
 # ---------------------------------------------------------------- three-way merge
 
 

@@ -6,6 +6,8 @@ has them, plain ``changes`` where it has not.
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +37,7 @@ def register(server: LidoServer) -> None:
 
     @server.own("lido/review/get", m.ReviewRef)
     async def get(params: m.ReviewRef) -> m.Review:
-        return encode(server, feature.get(params.review_id))
+        return await asyncio.to_thread(encode, server, feature.get(params.review_id))
 
     @server.own("lido/review/decide", m.ReviewDecide)
     async def decide(params: m.ReviewDecide) -> m.ReviewDecided:
@@ -132,8 +134,6 @@ def make(server: LidoServer) -> Reviews:
 
 async def recover(server: LidoServer) -> None:
     """Puts back what a crash interrupted. Costs nothing where there is no journal."""
-    import asyncio
-
     if not await asyncio.to_thread(server.home.journal.is_dir):
         return
     from lido.edits.journal import Journal
@@ -152,8 +152,6 @@ async def recover(server: LidoServer) -> None:
 
 
 def real(path: Path) -> str:
-    import os
-
     return os.path.realpath(path)
 
 
@@ -217,8 +215,6 @@ def abilities(client: lsp.ClientCapabilities) -> Abilities:
 
 
 async def _in_thread(server: LidoServer, operations: Sequence[Operation], label: str) -> lsp.WorkspaceEdit:
-    import asyncio
-
     from lido.edits.files import Refused
 
     snapshots = {real(d.path): d for d in server.documents.open_documents() if d.path is not None}
@@ -417,7 +413,6 @@ class _Feature:
 
 async def show_diff(server: LidoServer, review: Review) -> None:
     """Opens what is undecided as a unified diff, a file in Lido's own folder."""
-    import asyncio
 
     def write() -> Path:
         from lido.edits.hunks import apply_edits, unified_diff
