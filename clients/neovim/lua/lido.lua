@@ -15,6 +15,7 @@ local options = {
 local client_id
 local shown -- { id, item, buffer, told }: the suggestion on the screen
 local asked -- the request under way
+local refused -- the buffer's changedtick when a suggestion was dismissed: no other until something is typed
 local chat = { conversation = nil, tokens = {} }
 local review_id
 
@@ -240,13 +241,16 @@ function M.dismiss()
   end
   notify('lido/completion/dismissed', { id = shown.id, reason = 'dismissed' })
   clear()
+  refused = vim.api.nvim_buf_get_changedtick(0)
   return true
 end
 
 local function typed()
   if not draw() then
     clear()
-    M.suggest(false)
+    if refused ~= vim.api.nvim_buf_get_changedtick(0) then
+      M.suggest(false)
+    end
   end
 end
 
@@ -422,6 +426,12 @@ local function config(root)
         return vim.NIL
       end,
     },
+    on_attach = function(_, buffer)
+      -- Typing may have begun before the server was ready.
+      if buffer == vim.api.nvim_get_current_buf() and vim.api.nvim_get_mode().mode:sub(1, 1) == 'i' then
+        typed()
+      end
+    end,
     on_exit = function()
       client_id = nil
     end,

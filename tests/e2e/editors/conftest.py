@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,8 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
         pytest.skip("tmux is not installed")
     made = Terminal(tmp_path)
     yield made
+    if folder := os.environ.get("LIDO_TEST_SCREENS"):
+        (Path(folder) / f"{tmp_path.name}-last.txt").write_text(made.screen())
     made.stop()
 
 
@@ -106,8 +109,9 @@ class Project:
         path = self.home / "events.sqlite3"
         if not path.exists():
             return Counter()
-        with sqlite3.connect(path) as database:
+        with closing(sqlite3.connect(path)) as database, suppress(sqlite3.OperationalError):
             return Counter(database.execute("SELECT feature, kind, editor FROM events"))
+        return Counter()  # the server has not made its tables yet
 
     async def until_logged(self, feature: str, kind: str, editor: str) -> None:
         for _ in range(400):

@@ -61,10 +61,10 @@ async def test_a_word_at_a_time_and_no_is_no(nvim: str, terminal: Terminal, proj
         terminal.keys("j", "A")
         await terminal.until("return a + b\n\n\n")
         terminal.keys("M-Right")
-        await project.until_logged("completion", "partially_accepted", "Neovim")
-        await terminal.until("return a + b\n\n\n")
         terminal.keys("C-]")
         await terminal.until("return a\n\n\n")
+        await project.until_logged("completion", "partially_accepted", "Neovim")
+        assert not project.log()["completion", "rejected", "Neovim"]
 
 
 async def test_chat_streams_markdown_into_a_buffer(nvim: str, terminal: Terminal, project: Project) -> None:
@@ -87,6 +87,12 @@ async def test_a_plan_is_reviewed_by_code_lens(nvim: str, terminal: Terminal, pr
         await terminal.until("def subtract")
         terminal.type(":LidoPlan Make subtract() in sums.py subtract\n")
         await terminal.until("Accept all")
-        terminal.type("2\n")  # the second choice: accept all
-        await terminal.until("return a - b")
+        terminal.type("\n")  # not all at once
+        await terminal.until("accept “Change")
+        terminal.type(":6\n")
+        terminal.type(":lua vim.lsp.codelens.run()\n")
+        await terminal.until("1: ")
+        terminal.type("1\n")
+        await terminal.until("\n    return a - b")
         await project.until_logged("plan", "accepted", "Neovim")
+        assert "return a - b" not in project.file.read_text(), "the editor holds the change, unsaved"
