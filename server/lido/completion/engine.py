@@ -210,6 +210,11 @@ class Completer:
                     return []
                 generation = self._join(document, offset) or self._start(document, offset, trigger, settings)
             found = await self._wait(generation, document, offset)
+            if found is None and self._latest.get(document.uri) is me and generation.spot.offset != offset:
+                # It was under way for what stood there before, and turned out not to be what was typed.
+                self._cancel(generation)
+                generation = self._start(document, offset, trigger, settings)
+                found = await self._wait(generation, document, offset)
         if found is None or not found[1]:
             return []
         identifier, text, reused = found

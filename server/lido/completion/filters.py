@@ -126,7 +126,10 @@ def tabs_or_spaces(text: str, place: Place) -> str:
 
 
 def single_line(text: str, place: Place) -> str:
-    """Where one line is wanted: the first, and nothing where the model begins a new one."""
+    """Where one line is wanted: the first. Nothing where the person's line is whole and the model begins a
+    new one, but for the bracket that closes the block."""
+    if place.mode == "statement" and place.line_before.strip() and text.lstrip(" \t").startswith("\n"):
+        return text if text.lstrip()[:1] in _PAIRS else ""
     if place.multiline:
         return text
     if text.startswith("\n") and place.line_before.strip():
@@ -145,6 +148,7 @@ def block_end(text: str, place: Place) -> int:
     """Where the block that the text begins in ends; its length where it goes on."""
     base = width(place.indent)
     opened = bool(place.line_before.strip()) and opens(place.line_before)
+    begun = place.line_before if place.line_before.strip() else ""
     at = 0
     blank = 0
     lines = text.split("\n")
@@ -155,14 +159,18 @@ def block_end(text: str, place: Place) -> int:
         if number and content:
             indent = width(line[: len(line) - len(line.lstrip())])
             closes = content[0] in ")]}" or content in ("end", "fi", "done", "esac")
-            if seen and place.mode == "statement" and indent <= base:
-                depth = _depth(text[:at]) if content[0] in _PAIRS else int(closes)
-                if not closes or depth <= 0:
-                    return _before_blank(text, at)
-                if not opens(line) and _depth(text[:end]) <= 0:
-                    return end
-                at = end + 1
-                continue
+            if seen and place.mode == "statement":
+                if _depth(begun + text[:at]) > 0:  # within brackets, indentation tells nothing
+                    if _depth(begun + text[:end]) <= 0 and not opens(line):
+                        return end
+                    at = end + 1
+                    blank = 0
+                    if number + 1 >= place.max_lines:
+                        return end
+                    continue
+                word = closes and content[0] not in _PAIRS
+                if indent <= base and content[0] != "{":
+                    return end if word and opens_word(begun + text[:at]) else _before_blank(text, at)
             if seen and (indent < base or (opened and indent <= base)):
                 if closes and _wanted(text[:at], content[0], place):
                     return end
@@ -173,12 +181,30 @@ def block_end(text: str, place: Place) -> int:
                 return _before_blank(text, at)
         if content:
             seen, blank = True, 0
+            if place.mode == "statement" and begun and number + 1 < len(lines):
+                whole = begun + text[:end]
+                brace = lines[number + 1].strip()[:1] == "{" or (
+                    place.language in _BRACE_BELOW and number + 2 == len(lines) and not lines[-1].strip()
+                )
+                if "\n" not in whole.strip() and not opens(whole) and _depth(whole) <= 0 and not brace:
+                    return end
         elif number:
             blank += 1
         if number + 1 >= place.max_lines:
             return end
         at = end + 1
     return len(text)
+
+
+_BRACE_BELOW = frozenset(("csharp", "c", "cpp", "java", "php"))
+
+
+def opens_word(text: str) -> bool:
+    """Whether the text's first line opens a block that a word like `end` closes."""
+    first = text.strip().split("\n", 1)[0]
+    return bool(
+        re.match(r"(?:def|if|unless|while|until|for|do|class|module|function|local function|case)\b", first)
+    )
 
 
 def _depth(text: str) -> int:
@@ -273,6 +299,17 @@ def unmatched(text: str) -> int:
             else:
                 count += 1
     return count
+
+
+def unclosed(text: str) -> str:
+    """The brackets that would close what `text` leaves open, in order; "" where they do not match."""
+    stack: list[str] = []
+    for character in _STRINGS.sub("", text):
+        if character in "([{":
+            stack.append(character)
+        elif character in _PAIRS and (not stack or stack.pop() != _PAIRS[character]):
+            return ""
+    return "".join({"(": ")", "[": "]", "{": "}"}[opening] for opening in reversed(stack))
 
 
 def brackets(text: str, place: Place) -> str:

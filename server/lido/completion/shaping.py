@@ -15,6 +15,7 @@ from lido.completion.filters import (
     following_lines,
     opens,
     repetition,
+    unclosed,
 )
 from lido.workspace import syntax
 
@@ -31,7 +32,9 @@ def mode(place: Place, inside: Inside | None, invoked: bool) -> Mode:
         return "line"
     before = place.line_before.strip()
     if before:
-        return "block" if opens(before) and not after else "line"
+        if after:
+            return "line"
+        return "block" if opens(before) else "statement"
     previous = next((line for line in reversed(place.prefix[-4000:].split("\n")[:-1]) if line.strip()), "")
     if invoked or not previous or opens(previous) or previous.rstrip().endswith(('"""', "*/", "'''")):
         return "block"
@@ -74,18 +77,25 @@ def shape(
         text = each(text, place)
         if not text:
             return ""
-    return text if parsed is None else syntax_kept(text, parsed, offset)
+    return text if parsed is None else syntax_kept(text, place, parsed, offset)
 
 
-def syntax_kept(text: str, parsed: syntax.Parsed, offset: int) -> str:
-    """The longest beginning of `text`, by lines, that adds no syntax error to the document."""
+def syntax_kept(text: str, place: Place, parsed: syntax.Parsed, offset: int) -> str:
+    """`text`, if need be with the brackets closed that were opened on the cursor's line, or the longest
+    beginning of it by lines, that adds no syntax error to the document."""
     before = syntax.error_count(parsed.tree)
     lines = text.split("\n")
-    counts = dict.fromkeys((len(lines), len(lines) - 1, len(lines) - 2, len(lines) - 3, len(lines) // 2, 1))
+    if syntax.errors_after(parsed, offset, offset, text) <= before:
+        return text
+    if not place.line_after.strip() and (closing := unclosed(place.line_before + text)):
+        closed = text + closing
+        if syntax.errors_after(parsed, offset, offset, closed) <= before:
+            return closed
+    counts = dict.fromkeys((len(lines) - 1, len(lines) - 2, len(lines) - 3, len(lines) // 2, 1))
     for count in counts:
-        if count < 1:
+        if not 1 <= count < len(lines):
             continue
-        candidate = text if count == len(lines) else "\n".join(lines[:count]).rstrip()
+        candidate = "\n".join(lines[:count]).rstrip()
         if candidate.strip() and syntax.errors_after(parsed, offset, offset, candidate) <= before:
             return candidate
     return ""

@@ -310,7 +310,7 @@ def _point(source: bytes, byte: int) -> tuple[int, int]:
 
 # ---------------------------------------------------------------------- the cursor
 
-_STRING = ("string", "char_literal", "heredoc", "template_string", "raw_text")
+_STRING = ("string", "char_literal", "heredoc", "template_string")
 
 
 def inside(parsed: Parsed, offset: int) -> Literal["comment", "string"] | None:
