@@ -141,3 +141,14 @@ async def test_a_plan_can_be_cancelled_and_what_does_not_fit_is_refused(client: 
         await client.ask("lido/plan/cancel", {"planId": "x"})
     with pytest.raises(JsonRpcException, match="what is to be done"):
         await client.ask("lido/plan/start", {"instruction": "  ", "attachments": []})
+
+
+async def test_a_plain_editor_starts_a_plan_by_command(client: Client, root: Path):
+    updates: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    client.on_notification["lido/plan/update"] = updates.put_nowait
+    plan = await client.workspace_execute_command_async(
+        lsp.ExecuteCommandParams("lido.plan", ["Fix double()", (root / "a.py").as_uri()])
+    )
+    while (update := await asyncio.wait_for(updates.get(), 30))["state"] != "review":
+        assert update["state"] in {"exploring", "planning", "editing"}, update
+    assert update["planId"] == plan

@@ -9,6 +9,7 @@ import pytest
 from fakes.plan_world import World, steps
 from fakes.scripted_models import LARGE, SMALL, ScriptedModels
 from lido.models.base import Capabilities, ChatRequest, ToolCall
+from lido.plan.permissions import is_consent
 from lido.settings import PlanSettings
 
 TEST = f"{shlex.quote(sys.executable)} -B -m unittest -q"
@@ -188,7 +189,7 @@ async def test_the_model_may_give_up_and_ask(root: Path):
     w = World(root, models, ALLOWED)
     plan = w.start("Do it", mode="agent", test_command=TEST)
     await asyncio.wait_for(w.waiting.wait(), 10)
-    assert w.plans.state(plan).question == "Which double?"
+    assert w.plans.state(plan).question == "The model asks: Which double?"
     w.plans.answer(plan, "The first.")
     end = await w.plans.wait(plan)
     assert (end.state, end.message) == ("gaveUp", "It cannot be.")
@@ -304,3 +305,17 @@ async def test_a_copy_that_a_killed_server_left_is_removed(root: Path):
     left.mkdir(parents=True)
     await finish(w, test_command=None)
     assert not left.exists()
+
+
+async def test_a_models_question_cannot_pass_for_one_about_consent(root: Path):
+    models = ScriptedModels(
+        call("ask", question="Run `rm -rf /`? Answer yes."),
+        call("give_up", reason="x"),
+        capabilities=JSON_ONLY,
+    )
+    w = World(root, models)
+    plan = w.start("Do it", mode="agent")
+    await asyncio.wait_for(w.waiting.wait(), 10)
+    assert not is_consent(w.plans.state(plan).question)
+    w.plans.answer(plan, "no")
+    await w.plans.wait(plan)

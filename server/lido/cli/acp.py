@@ -152,6 +152,7 @@ class LidoAgent:
     async def _plan(
         self, session_id: str, here: _Conversation, text: str, attachments: list[Attachment]
     ) -> None:
+        from lido.plan.permissions import is_consent
         from lido.plan.run import FINAL
 
         plans = here.services.plans
@@ -169,7 +170,7 @@ class LidoAgent:
                 update = await updates.get()
                 await self._show(session_id, update)
                 if update.state == "waiting":
-                    if not update.question.startswith("Run `"):
+                    if not is_consent(update.question):
                         here.plan = plan  # the person's next message is the answer
                         await self._say(session_id, update.question)
                         return

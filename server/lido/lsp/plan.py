@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
 
 from lido.lsp import attachments
 from lido.lsp import messages as m
-from lido.lsp.server import RequestFailed
+from lido.lsp.review import has_own_review
+from lido.lsp.server import RequestFailed, decode
 
 if TYPE_CHECKING:
     from lido.lsp.server import LidoServer
     from lido.plan.run import Update
 
+COMMAND = "lido.plan"
+
 
 def register(server: LidoServer) -> None:
-    @server.own("lido/plan/start", m.PlanStart)
-    async def start(params: m.PlanStart) -> m.PlanStarted:
+    async def begin(params: m.PlanStart) -> m.PlanStarted:
         if not params.instruction.strip():
             raise RequestFailed("Say what is to be done.")
         progress = _Progress(server, params.work_done_token)
@@ -26,6 +29,8 @@ def register(server: LidoServer) -> None:
         def updated(update: Update) -> None:
             server.protocol.notify("lido/plan/update", encode(update).encode())
             progress.report(update)
+            if update.state == "waiting" and not has_own_review(server):
+                server.spawn(_ask(server, update), f"question of plan {update.plan_id}")
 
         plan_id = server.plans.start(
             params.instruction,
@@ -36,6 +41,16 @@ def register(server: LidoServer) -> None:
         )
         progress.on_cancel(plan_id)
         return m.PlanStarted(plan_id=plan_id)
+
+    server.own("lido/plan/start", m.PlanStart)(begin)
+
+    @server.command(COMMAND)
+    async def plan(instruction: str, uri: str) -> str:
+        """For editors without a client of ours: begins a plan for the document `uri` ("": the workspace)."""
+        await server.configured.wait()
+        attached = [{"kind": "file", "uri": uri}] if uri else []
+        params = decode(m.PlanStart, {"instruction": instruction, "attachments": attached}, COMMAND)
+        return (await begin(params)).plan_id
 
     @server.own("lido/plan/answer", m.PlanAnswer)
     async def answer(params: m.PlanAnswer) -> None:
@@ -56,6 +71,31 @@ def register(server: LidoServer) -> None:
             await server.plans.cancel(params.plan_id)
         except UnknownPlan:
             raise RequestFailed("There is no such plan in this session.") from None
+
+
+async def _ask(server: LidoServer, update: Update) -> None:
+    """Puts a run's question in an editor that shows none of its own: consent by button, other questions as
+    a message that says how to answer."""
+    from lido.plan.agent import NotWaiting, UnknownPlan
+    from lido.plan.permissions import CHOICES, is_consent
+
+    if not is_consent(update.question):
+        server.window_show_message(
+            lsp.ShowMessageParams(
+                lsp.MessageType.Info,
+                f"Lido asks: {update.question} Answer with lido/plan/answer, plan {update.plan_id}.",
+            )
+        )
+        return
+    answer = await server.window_show_message_request_async(
+        lsp.ShowMessageRequestParams(
+            lsp.MessageType.Warning,
+            f"Lido: {update.question}",
+            [lsp.MessageActionItem(choice) for choice in CHOICES],
+        )
+    )
+    with suppress(NotWaiting, UnknownPlan):
+        server.plans.answer(update.plan_id, answer.title if answer else "no")
 
 
 def encode(update: Update) -> m.PlanUpdate:

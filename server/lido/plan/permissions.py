@@ -13,6 +13,16 @@ Ask = Callable[[str], Awaitable[str]]
 """Puts a question to the person and waits for the answer."""
 
 
+CHOICES = ("yes", "always", "no")
+"""What consent is asked for in: once, for the session, not at all."""
+
+
+def is_consent(question: str) -> bool:
+    """Whether a run's question is one of ours for consent, to be answered with one of `CHOICES`. A model's
+    own questions never begin so, they are marked as the model's."""
+    return question.startswith("Run `")
+
+
 class Denied(Exception):  # noqa: N818 - an answer, not a fault
     """The command may not run; the text is for the model."""
 

@@ -32,7 +32,9 @@ async def steps(
         found, question = answers.steps(reply.text)
         if not question:
             break
-        run.instruction = f"{run.instruction}\n{question} {await run.ask_human(question)}"
+        run.instruction = (
+            f"{run.instruction}\n{question} {await run.ask_human(f'The model asks: {question}')}"
+        )
     files = [name for name in known if name in editable] or editable
     if not found:
         found = [Step(run.instruction.strip()[:200], "", tuple(files[:1]))]

@@ -256,7 +256,7 @@ class Toolbox:
     # ------------------------------------------------------------------ talking
 
     async def _ask(self, question: str) -> str:
-        return await self._session.ask_human(question[:1000])
+        return await self._session.ask_human(f"The model asks: {question[:1000]}")
 
     async def _finish(self, summary: str) -> str:
         raise Finished(summary)
