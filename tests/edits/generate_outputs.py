@@ -38,9 +38,11 @@ def read() -> list[dict[str, str]]:
 
 
 def write(rows: list[dict[str, str]]) -> None:
-    with gzip.GzipFile(OUTPUTS, "wb", mtime=0) as file:
+    temporary = OUTPUTS.with_suffix(".tmp")
+    with gzip.GzipFile(temporary, "wb", mtime=0) as file:
         for row in sorted(rows, key=lambda r: (r["model"], r["format"], r["task"])):
             file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    temporary.replace(OUTPUTS)
 
 
 async def main(model: str, formats: list[prompting.Asked]) -> None:

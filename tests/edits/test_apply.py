@@ -105,6 +105,24 @@ def test_a_code_block_that_is_a_piece_does_not_empty_the_file() -> None:
     assert change.after == before.replace("return 3\n", "return 333\n")
 
 
+def test_blank_lines_that_a_rewrite_loses_stay() -> None:
+    before = "import os\n\n\ndef a():\n    return 1\n\n\ndef b():\n    return 2\n"
+    answer = "a.py\n```\nimport os\n\ndef a():\n    return 1\n\ndef b():\n    return 3\n```\n"
+    (change,) = resolve(parse(answer).edits, {"a.py": before}.get).changes
+    assert change.after == before.replace("return 2", "return 3")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "a.py\n```\nretry.py\n=======\nx = 1\ny = 2\nz = 4\n```\n",
+        "a.py\n```\nx = 1\ny = 2\nz = 4\n>>>>>>> REPLACE\n```\n",
+    ],
+)
+def test_the_debris_of_a_broken_block_is_no_file(answer: str) -> None:
+    assert not resolve(parse(answer).edits, {"a.py": "x = 1\ny = 2\nz = 3\n"}.get).changes
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("last", [True, False])
 def test_line_endings_and_the_last_one_stay_as_they_are(ending: str, last: bool) -> None:

@@ -276,7 +276,18 @@ def _whole(path: str, before: str | None, change: Whole, edit: FileEdit) -> tupl
         text = text.removesuffix(ending)
     elif text and not text.endswith(("\n", "\r")):
         text += ending
-    return text, "whole"
+    return (text if change.explicit else _same_blank_lines(before, text)), "whole"
+
+
+def _same_blank_lines(before: str, after: str) -> str:
+    """`after` with the blank lines of `before` where nothing else changed: models lose some on the way, and
+    nobody asked for that."""
+    old, new = diff.split_lines(before), diff.split_lines(after)
+    out: list[str] = []
+    for equal, a1, a2, b1, b2 in diff.diff_lines(old, new):
+        blank = not equal and not any(line.strip() for line in (*old[a1:a2], *new[b1:b2]))
+        out += old[a1:a2] if blank else new[b1:b2]
+    return "".join(out)
 
 
 def _is_piece(before: str, after: str) -> Literal["", "edge", "little"]:
