@@ -223,3 +223,11 @@ def test_hostile_quotes_are_refused_in_bounded_time(search: str) -> None:
     start = time.monotonic()
     assert isinstance(find(text, Replace(search, "x\n")), NoMatch)
     assert time.monotonic() - start < 8
+
+
+def test_a_file_that_repeats_itself_is_searched_in_bounded_time() -> None:
+    text = "x\n" * 20_000
+    start = time.monotonic()
+    for search in ("x\n" * 10_000, "x\n", "  x\n" * 5_000 + "y\n", "x\n" * 10_000 + "...\n" + "x\n" * 100):
+        assert isinstance(find(text, Replace(search, "y\n")), NoMatch)
+    assert time.monotonic() - start < 20

@@ -20,7 +20,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Literal
 
 from lido.edits.files import line_ending
@@ -33,6 +33,7 @@ Rung = Literal[
 ]
 
 MAX_SEARCH_LINES = 20_000
+MAX_PLACES = 50
 MAX_LINE = 20_000
 """Longer lines are compared by their beginning only, where they are compared for similarity."""
 FUZZY_SCORE = 0.88
@@ -149,14 +150,17 @@ class Index:
                 found[key].append(i)
         return found
 
-    def find(self, search: Sequence[str]) -> tuple[str, list[int]]:
-        """The strictest rung on which `search` stands anywhere, and every line at which it begins there."""
+    def find(self, search: Sequence[str], near: int = 0) -> tuple[str, list[int]]:
+        """The strictest rung on which `search` stands anywhere, and the lines at which it begins there: the
+        `MAX_PLACES` nearest to `near`, since more are no less ambiguous."""
         loose = [_lookalikes(line) for line in search]
         size, keys = len(loose), self.keys
         positions = self.positions(loose)
         rarest = min(range(size), key=lambda i: len(positions[loose[i]]))
         starts = [p - rarest for p in positions[loose[rarest]]]
-        places = [p for p in starts if p >= 0 and keys[p] == loose[0] and keys[p : p + size] == loose]
+        starts.sort(key=lambda p: abs(p - near))
+        there_loosely = (p for p in starts if p >= 0 and keys[p] == loose[0] and keys[p : p + size] == loose)
+        places = sorted(islice(there_loosely, MAX_PLACES))
         for rung, key in _KEYS if places else ():
             wanted = [key(line) for line in search]
             there = [p for p in places if [key(line) for line in self.lines[p : p + size]] == wanted]
@@ -207,11 +211,12 @@ def _find_one(
         return NoMatch("weak", f"it quotes more than {MAX_SEARCH_LINES} lines")
     if not any(line.strip() for line in quoted):
         return _blank(index, change, quoted, fresh, cursor)
-    rung, places = index.find(quoted)
+    near = cursor if change.line is None else change.line
+    rung, places = index.find(quoted, near)
     old, put = quoted, fresh
     if not places and (trimmed := _trimmed(quoted, fresh)) is not None:
         old, put = trimmed
-        rung, places = index.find(old)
+        rung, places = index.find(old, near)
         rung = "trailing" if rung == "exact" else rung  # blank lines around it are that rung's business
     if places:
         chosen = _choose(index, places, change, cursor, len(old))
