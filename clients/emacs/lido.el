@@ -86,13 +86,15 @@
 (defvar-local lido--told nil)
 (defvar-local lido--timer nil)
 
-(defvar lido-ghost-map
+;; Which keymaps are active is settled before a key is read, and a suggestion may come while Emacs waits
+;; for one: so the bindings stand always, and each decides when it is looked up.
+(defvar lido-mode-map
   (let ((map (make-sparse-keymap)))
-    (define-key map (kbd "TAB") #'lido-accept)
-    (define-key map (kbd "<tab>") #'lido-accept)
-    (define-key map (kbd "M-f") #'lido-accept-word)
-    (define-key map (kbd "C-e") #'lido-accept-line)
-    (define-key map (kbd "C-g") #'lido-dismiss)
+    (pcase-dolist (`(,key . ,command) '(("TAB" . lido-accept) ("<tab>" . lido-accept)
+                                        ("M-f" . lido-accept-word) ("C-e" . lido-accept-line)
+                                        ("C-g" . lido-dismiss)))
+      (define-key map (kbd key)
+                  `(menu-item "" ,command :filter ,(lambda (found) (and lido--item found)))))
     map)
   "Keys while a suggestion is shown; without one they are what they were.")
 
@@ -214,11 +216,9 @@
 (define-minor-mode lido-mode
   "Suggestions as ghost text, where eglot runs Lido."
   :lighter " Lido"
-  ;; The overlay has no extent, so its keys cannot come from a `keymap' property.
-  (make-local-variable 'minor-mode-overriding-map-alist)
+  :keymap lido-mode-map
   (if lido-mode
-      (progn (add-hook 'post-command-hook #'lido--after-command nil t)
-             (setf (alist-get 'lido--item minor-mode-overriding-map-alist) lido-ghost-map))
+      (add-hook 'post-command-hook #'lido--after-command nil t)
     (remove-hook 'post-command-hook #'lido--after-command t)
     (lido--clear)))
 
