@@ -13,6 +13,8 @@ from typing import Any
 from lido.events.schema import utc
 from lido.events.store import connect
 
+_THURSDAY = "date(substr(time, 1, 10), '-3 days', 'weekday 4')"
+
 DIMENSIONS = {
     "language": "language",
     "team": "team",
@@ -22,7 +24,8 @@ DIMENSIONS = {
     "feature": "feature",
     "user": '"user"',
     "day": "substr(time, 1, 10)",
-    "week": "strftime('%G-W%V', substr(time, 1, 19))",
+    # ISO 8601: the week belongs to the year of its Thursday. SQLite knows %G and %V only since 3.46.
+    "week": f"printf('%s-W%02d', strftime('%Y', {_THURSDAY}), (strftime('%j', {_THURSDAY}) - 1) / 7 + 1)",
 }
 
 _COUNTS = """
