@@ -86,8 +86,7 @@
 (defvar-local lido--told nil)
 (defvar-local lido--timer nil)
 
-;; Which keymaps are active is settled before a key is read, and a suggestion may come while Emacs waits
-;; for one: so the bindings stand always, and each decides when it is looked up.
+;; The bindings stand always, and each decides when it is looked up whether it is there.
 (defvar lido-mode-map
   (let ((map (make-sparse-keymap)))
     (pcase-dolist (`(,key . ,command) '(("TAB" . lido-accept) ("<tab>" . lido-accept)

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 
 import pytest
-from e2e.editors.conftest import CHECKOUT, Project, Terminal
 
+from e2e.editors.conftest import CHECKOUT, Project, Terminal
 from fakes.model_server import ModelServer, Script
 
 EDITOR = "unknown"
@@ -52,7 +52,7 @@ async def test_ghost_text_is_shown_accepted_and_logged(terminal: Terminal, proje
         await start(terminal, project)
         terminal.keys("C-n", "C-e")
         terminal.keys("Space")
-        await terminal.until("return a + b\n\n\n")
+        await terminal.until("return a + b\n\n\ndef")
         terminal.keys("Tab")
         await project.until_logged("completion", "accepted", EDITOR)
         terminal.keys("C-x", "C-s")
@@ -85,7 +85,7 @@ async def test_a_plan_is_accepted_after_a_question(terminal: Terminal, project: 
         terminal.type("lido-plan\n")
         await terminal.until("Lido, do:")
         terminal.type("Make subtract() in sums.py subtract\n")
-        await terminal.until("Accept all")
+        await terminal.until("Choose an option")
         terminal.keys("C-a", "C-k")  # the first choice stands there already
         terminal.type("Accept all\n")
         await terminal.until("\n    return a - b")

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from e2e.editors.conftest import CHECKOUT, Project, Terminal
 
+from e2e.editors.conftest import CHECKOUT, Project, Terminal
 from fakes.model_server import ModelServer, Script
 
 # Further editions, "path:path", beside the one on PATH: the module keeps Neovim 0.7 and the newest alike.
@@ -42,7 +42,7 @@ async def test_ghost_text_is_shown_accepted_and_logged(
         start(nvim, terminal, project)
         await terminal.until("def subtract")
         terminal.keys("j", "A")
-        await terminal.until("return a + b\n\n\n")
+        await terminal.until("return a + b\n\n\ndef")
         assert "return a" not in project.file.read_text().split("\n\n\n")[0]
         terminal.keys("Tab")
         terminal.keys("Escape")
@@ -59,10 +59,10 @@ async def test_a_word_at_a_time_and_no_is_no(nvim: str, terminal: Terminal, proj
         start(nvim, terminal, project)
         await terminal.until("def subtract")
         terminal.keys("j", "A")
-        await terminal.until("return a + b\n\n\n")
+        await terminal.until("return a + b\n\n\ndef")
         terminal.keys("M-Right")
         terminal.keys("C-]")
-        await terminal.until("return a\n\n\n")
+        await terminal.until("return a\n\n\ndef")
         await project.until_logged("completion", "partially_accepted", "Neovim")
         assert not project.log()["completion", "rejected", "Neovim"]
 
