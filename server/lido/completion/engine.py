@@ -358,8 +358,10 @@ class Completer:
     def _cancel(self, generation: _Generation) -> None:
         if self._running.get(generation.spot.uri) is generation:
             del self._running[generation.spot.uri]
-        if generation.result is None and generation.task is not None:
-            generation.task.cancel()
+        task = generation.task
+        # Once only: cancelling again would interrupt the closing of the backend's stream.
+        if generation.result is None and task is not None and not task.cancelling():
+            task.cancel()
 
     # ------------------------------------------------------------------ generating
 

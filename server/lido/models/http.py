@@ -180,7 +180,22 @@ class Endpoint:
             raise
         except (GeneratorExit, asyncio.CancelledError):
             self.breaker.abandoned()
+            await self._close_orphans()
             raise
+
+    async def _close_orphans(self) -> None:
+        """Closes connections that were made for a request which was cancelled before it used them.
+
+        httpcore 1.0.9 keeps such a connection for ever without using it (it is NEW, and no request's); a
+        session of typing would use up the pool, and no request would ever be sent again.
+        """
+        if self._client is None:
+            return
+        pool = getattr(self._client._transport, "_pool", None)
+        owned = {id(request.connection) for request in getattr(pool, "_requests", ())}
+        for connection in getattr(pool, "connections", ()):
+            if id(connection) not in owned and "NEW, Request Count: 0" in connection.info():
+                await connection.aclose()
 
     async def _attempt(
         self, path: str, body: dict[str, Any], fresh_key: bool
@@ -211,7 +226,8 @@ class Endpoint:
                         first = False
                         yield event
             finally:
-                await response.aclose()
+                # Cancelled while it closes, httpcore would keep the connection as busy for ever.
+                await asyncio.shield(response.aclose())
         except TimeoutError:
             seconds = limits.first_token if first else limits.between_tokens
             phase = "first_token" if first else "between_tokens"
