@@ -24,6 +24,8 @@ class RecentEdit:
     before: str
     after: str
     time: float
+    lines: int = 1
+    """How many lines `after` is; an empty one at its end does not show in the text."""
 
 
 class Recent:
@@ -66,9 +68,10 @@ class Recent:
         known = self._edits[-1] if self._edits else None
         moved = added - (last - first)
         if known and known.uri == after.uri and now - known.time < 60:
-            lines = known.after.count("\n") + 1
-            if known.line <= first and last < known.line + lines and lines + moved < 40:
-                known.after = _lines(after, known.line, known.line + lines + moved)
+            lines = known.lines + moved
+            if known.line <= first and last < known.line + known.lines and 0 < lines < 40:
+                known.lines = lines
+                known.after = _lines(after, known.line, known.line + lines)
                 known.time = now
                 return
         for other in self._edits:
@@ -82,6 +85,7 @@ class Recent:
                 _lines(before, first, last + 1),
                 _lines(after, first, first + added + 1),
                 now,
+                added + 1,
             )
         )
 
