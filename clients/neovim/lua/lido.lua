@@ -483,9 +483,16 @@ function M.setup(given)
     { accept = M.accept, accept_word = M.accept_word, accept_line = M.accept_line, dismiss = M.dismiss }
   for name, action in pairs(actions) do
     local key = options.keys[name]
-    if key and vim.fn.maparg(key, 'i') == '' then -- another plugin's key stays its own
+    local mapped = key and vim.fn.maparg(key, 'i', false, true) or {}
+    -- Another plugin's key stays its own; Neovim 0.11 maps Tab itself, to jump within a snippet.
+    local builtin = (mapped.desc or ''):find('vim.snippet', 1, true) ~= nil
+    if key and (vim.tbl_isempty(mapped) or builtin) then
       vim.keymap.set('i', key, function()
-        if not action() then
+        if action() then
+          return
+        elseif builtin and vim.snippet.active { direction = 1 } then
+          vim.snippet.jump(1)
+        else
           vim.api.nvim_feedkeys(vim.api.nvim_replace_termcodes(key, true, false, true), 'n', false)
         end
       end, { desc = 'Lido: ' .. name })
