@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: edits-table help setup try test lint lock bench clean
+.PHONY: edits-table help setup try test test-editors lint lock bench clean
 
 help:
 	@echo "make setup   create .venv with everything that running needs"
