@@ -81,9 +81,27 @@ async def test_a_small_model_tries_again_with_what_the_test_said(root: Path):
     assert "After 2 rounds: passed" in end.message
     assert w.hunks(end) == [("code_under_test.py", "return x + 1", "return x * 2")]
     third = models.requests[2].messages[-1].content
-    assert "9 != 6" in third, "the second round sees the failure of the first"
-    assert "x * 3" in third, "and the file as the first round left it"
+    assert "4 != 6" in third, "the second round sees what fails"
+    assert "x + 1" in third, "in the file as it was best: the first round made nothing better"
+    assert models.requests[0].temperature == 0
+    assert models.requests[2].temperature > 0
     assert {"testing", "editing"} <= {u.state for u in w.updates}
+
+
+async def test_what_a_round_made_better_stays(root: Path):
+    (root / "test_double.py").write_text(
+        TESTS + "\n    def test_more(self):\n        self.assertEqual(double(0), 0)\n"
+    )
+    models = ScriptedModels(
+        steps(("code_under_test.py", "multiply")), f"```python\n{STILL_WRONG}```",
+        steps(("code_under_test.py", "by two")), f"```python\n{RIGHT}```",
+        capabilities=SMALL,
+    )  # fmt: skip
+    end = await finish(World(root, models, ALLOWED))
+    assert end.state == "done"
+    second = models.requests[2].messages[-1].content
+    assert "x * 3" in second
+    assert "9 != 6" in second
 
 
 async def test_a_small_model_gives_up_with_what_it_tried(root: Path):

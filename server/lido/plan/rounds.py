@@ -18,8 +18,8 @@ from lido.plan.tools import Toolbox
 from lido.workspace.attachments import Excerpt
 
 ROUNDS = 4
-OUTPUT = 900
-"""Characters of a failing test's output that a small model gets: some 300 tokens, 3 s of reading."""
+OUTPUT = 600
+"""Characters of a failing test's output that a small model gets: some 200 tokens, 2 s of reading."""
 
 
 async def work(
@@ -27,13 +27,14 @@ async def work(
 ) -> str:
     """Works in the copy until the tests pass; the evidence, as sentences. Without tests, one round. Raises
     GaveUp."""
-    before = await _tested(box)
-    failing = "" if before is None or before.ok else telling(before.output)
-    result: Result | None = None
+    before = best = await _tested(box)
     problems: list[str] = []
-    seen: set[str] = set()
     for number in range(ROUNDS if before is not None else 1):
         run.tell("planning", message=f"Round {number + 1}.")
+        # First as in plan mode. Then what fails is shown, and less likely answers are tried: the same
+        # again would fail the same.
+        run.temperature = min(0.3 * number, 0.8)
+        failing = telling(best.output) if number % 2 and best and not best.ok else ""
         now = [await asyncio.to_thread(_present, box, e) for e in excerpts]
         talk, steps = await planning.steps(run, now, can, failing)
         done = tuple(s for s in run.update.steps if s.state != "pending")
@@ -44,11 +45,7 @@ async def work(
         for change in changes:
             await asyncio.to_thread(box.write, change.path, change.after or "")
         run.tell(steps=(*_kept(done), *run.update.steps))
-        state = repr([(c.path, c.after) for c in changes])
-        # The same again would fail the same: let the model try something less likely.
-        run.temperature = 0.7 if not changes or state in seen else 0.0
-        seen.add(state)
-        if before is None:
+        if before is None or best is None:
             if not changes:
                 raise GaveUp(" ".join(("No edit could be made.", *problems)))
             return "There was no test to check it with."
@@ -56,12 +53,20 @@ async def work(
         if result.ok:
             rounds = f"{number + 1} round{'s' * (number > 0)}"
             return f"Tests before: {summary(before)}. After {rounds}: {summary(result)}."
-        failing = telling(result.output)
-    after = summary(result) if result else "not run"
+        if failures(result) < failures(best):
+            best = result
+        else:  # a step back, or aside: the next round begins where it was best
+            for change in changes:
+                await asyncio.to_thread(box.restore, change.path, change.before)
     raise GaveUp(
-        " ".join((f"After {ROUNDS} rounds the tests still fail. Before: {summary(before)}; now: {after}.",
-                  *problems))
-    )  # fmt: skip
+        " ".join(
+            (
+                f"After {ROUNDS} rounds the tests still fail.",
+                f"Before: {summary(before)}; at best: {summary(best)}.",
+                *problems,
+            )
+        )
+    )
 
 
 async def _tested(box: Toolbox) -> Result | None:
@@ -87,16 +92,29 @@ def _kept(steps: Sequence[Step]) -> tuple[Step, ...]:
 _NOISE = re.compile(r"^\s*(?:[-=_~*#]{5,}|\^+|[.FEsx]+)?\s*$")
 
 
+_TELLING = re.compile(
+    r"assert|error\b|exception|expect|panick|mismatch|undefined|!=|\bgot\b|^\s*[E>]\s|left:|right:|want", re.I
+)
+_FAILURE = re.compile(r"^(?:FAIL|ERROR|FAILED|---\s+FAIL|not ok|test .* \.\.\. FAILED|\s*✕|\s+\d+\) )", re.M)
+
+
+def failures(result: Result) -> int:
+    """How many tests fail, as far as the output of the usual runners says; a large number where none is
+    named, because then nothing ran at all."""
+    return 0 if result.ok else len(_FAILURE.findall(result.output)) or 10_000
+
+
 def telling(output: str) -> str:
-    """The part of a test run's output that says what is wrong: its last lines without rulers, and without
-    frames in installed packages."""
+    """The part of a test run's output that says what is wrong: lines with assertions and errors, else the
+    last ones, without rulers and without frames in installed packages."""
     lines = [line.rstrip() for line in output.splitlines() if not _NOISE.match(line)]
     lines = [line for line in lines if "site-packages" not in line and "/lib/python" not in line]
-    text = "\n".join(lines)
-    if len(text) <= OUTPUT:
-        return text
-    cut = text[-OUTPUT:]
-    return cut[cut.find("\n") + 1 :]
+    chosen = list(dict.fromkeys(line.strip() for line in lines if _TELLING.search(line)))
+    if chosen:
+        text = "\n".join(chosen)
+        return text if len(text) <= OUTPUT else text[: text.rfind("\n", 0, OUTPUT)]
+    cut = "\n".join(lines)[-OUTPUT:]
+    return cut[cut.find("\n") + 1 :] if len(cut) == OUTPUT else cut
 
 
 def summary(result: Result | None) -> str:

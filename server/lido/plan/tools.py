@@ -216,6 +216,14 @@ class Toolbox:
         self._copy.created.add(self.workspace.name(path))
         self.edited, self.tested = True, None
 
+    def restore(self, name: str, text: str | None) -> None:
+        """Takes a change back: `text` is what was there, None for no file. Blocking."""
+        if text is None:
+            self.workspace.locate(name).unlink(missing_ok=True)
+            self.edited, self.tested = True, None
+        else:
+            self.write(name, text)
+
     async def _delete(self, path: str) -> str:
         place = await asyncio.to_thread(self.workspace.locate, path)
         with contextlib.suppress(FileNotFoundError):
