@@ -40,7 +40,6 @@ class Engine:
         self.key = secrets.token_urlsafe(24)
         self.state: EngineState = "cold"
         self.problem = ""
-        self.restarts = 0
         self._name = name
         self._settings = settings
         self._home = home
@@ -159,9 +158,19 @@ class Engine:
         code = await process.wait()
         if process is self._process:
             self._url = ""
-            self.restarts += 1
             self._died.append(time.monotonic())
             self._set("cold", f"the engine ended with code {code}; the next request starts it again")
+
+    async def ended(self) -> bool:
+        """Whether the process is gone; its end may reach us a moment after that of its connections."""
+        process = self._process
+        if process is None:
+            return True
+        try:
+            await asyncio.wait_for(process.wait(), 1)
+        except TimeoutError:
+            return False
+        return True
 
     def died_error(self) -> ModelError:
         return self._error("stopped in the middle of an answer", "Ask again: it is started anew.")
@@ -239,16 +248,12 @@ class Embedded(LlamaCpp):
 
     async def _guarded(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
         """A connection that breaks because the engine died says so."""
-        restarts = self.engine.restarts
         try:
             async for chunk in chunks:
                 yield chunk
         except ModelError as error:
-            if error.kind == "unreachable":
-                await asyncio.sleep(0)  # let the watcher see the end
-                process = self.engine._process
-                if self.engine.restarts != restarts or process is None or process.returncode is not None:
-                    raise self.engine.died_error() from None
+            if error.kind == "unreachable" and await self.engine.ended():
+                raise self.engine.died_error() from None
             raise
 
     async def warm_up(self) -> None:

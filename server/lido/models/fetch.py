@@ -210,7 +210,8 @@ def _download(url: str, target: Path, size: int | None, tell: Callable[[int], No
                 mode = "ab" if response.status_code == 206 else "wb"
                 have = have if mode == "ab" else 0
                 with target.open(mode) as file:
-                    for piece in response.iter_bytes(CHUNK):
+                    # Without a chunk size: what has come must be on disk when the connection breaks.
+                    for piece in response.iter_raw():
                         file.write(piece)
                         have += len(piece)
                         tell(have)
