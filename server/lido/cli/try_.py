@@ -96,7 +96,9 @@ async def _try(console: Console, directory: Path | None, model: str) -> None:
     scene = own_scene(directory) if directory else sample_scene()
     _title(console, "Lido", "an AI pair programmer of your own, on this machine")
     chosen = settings.models[settings.role("plan")[0]]
-    console.print(f"Project [cyan]{scene.root}[/], model [cyan]{chosen.model}[/] ({chosen.provider}).")
+    console.print(
+        f"Project [cyan]{_shown(scene.root)}[/], model [cyan]{chosen.model}[/] ({chosen.provider})."
+    )
     began = time.time()
     started = time.perf_counter()
     async with Client(scene.root, section) as client:
@@ -112,14 +114,23 @@ async def _try(console: Console, directory: Path | None, model: str) -> None:
     console.print(f"[dim]The whole session took {time.perf_counter() - started:.0f} s.[/]")
     _title(console, "In your editor", "")
     console.print(
-        f"Open [cyan]{scene.root}[/] in an editor whose language server is [bold]{_executable()} serve[/].\n"
+        f"Open [cyan]{_shown(scene.root)}[/] in an editor whose language server is "
+        f"[bold]{_executable()} serve[/].\n"
         "Copy-paste settings for VS Code, JetBrains, Neovim, Emacs, Helix and others: clients/README.md"
     )
 
 
 def _executable() -> str:
     found = Path(sys.executable).with_name("lido.exe" if sys.platform == "win32" else "lido")
-    return str(found) if found.exists() else f"{sys.executable} -m lido"
+    return _shown(found) if found.exists() else f"{sys.executable} -m lido"
+
+
+def _shown(path: Path) -> str:
+    """A path as people write it: from here, or from their home."""
+    for base, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if path.is_relative_to(base) and path != base:
+            return prefix + path.relative_to(base).as_posix()
+    return str(path)
 
 
 def _title(console: Console, title: str, text: str) -> None:
@@ -309,12 +320,18 @@ async def _chat(console: Console, client: Client, scene: Scene) -> None:
     parts: list[str] = []
     first: list[float] = []
     console.print("[bold magenta]Lido:[/] ", end="")
+    column = len("Lido: ")
 
     def partial(value: Any) -> None:
         if not first:
             first.append(time.perf_counter() - began)
-        parts.append(value["delta"])
-        console.print(value["delta"], end="", markup=False)
+        nonlocal column
+        piece = value["delta"]
+        parts.append(piece)
+        if column + len(piece) > console.width and piece[:1].isspace():
+            piece, column = "\n" + piece.lstrip(), 0
+        column = len(piece) - piece.rfind("\n") - 1 if "\n" in piece else column + len(piece)
+        console.print(piece, end="", markup=False)
 
     answer = await _request(
         client,
