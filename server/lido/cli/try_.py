@@ -223,7 +223,7 @@ def own_scene(root: Path) -> Scene:
         completions=places[:2],
         question=f"What does {source.name} do? Answer in two sentences.",
         attached=[source],
-        instruction=f"Improve the comments and documentation in {source.name} without changing what it does.",
+        instruction=f"Add one comment line at the top of {source.name} that says what the file is for.",
         planned=[source],
     )
 
