@@ -53,19 +53,20 @@ def register(server: LidoServer) -> None:
 
         task.add_done_callback(ended)
 
-    @server.feature(lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(resolve_provider=False))
-    def actions(params: lsp.CodeActionParams) -> list[lsp.CodeAction] | None:
+    def actions(params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
         from lido.chat.notebook import SUFFIX
 
         uri = params.text_document.uri
         if not uri.endswith(SUFFIX):
-            return None
+            return []
         title = "Stop the answer" if uri in running else "Ask Lido"
         return [
             lsp.CodeAction(
                 title, kind=lsp.CodeActionKind.Empty, command=lsp.Command(title, COMMAND, arguments=[uri])
             )
         ]
+
+    server.code_actions.append(actions)
 
 
 async def _answer(server: LidoServer, writer: _Writer, turns: Sequence[Any], attached: Sequence[Any]) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union, cast
 
 from lsprotocol import converters
 from lsprotocol import types as lsp
@@ -21,6 +21,9 @@ from pygls.lsp._base_client import BaseLanguageClient
 
 import lido
 from lido.workspace.documents import Document, Documents
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 ENCODING = "utf-16"
 
@@ -33,7 +36,7 @@ class Client(BaseLanguageClient):
     """One session with ``lido serve`` as a child process. Use as an async context manager."""
 
     def __init__(self, root: Path, settings: dict[str, Any] | None = None, name: str = "lido try") -> None:
-        super().__init__(name, lido.__version__, converter_factory=converters.get_converter)
+        super().__init__(name, lido.__version__, converter_factory=_converter)
         self.root = root
         self.settings = settings or {}
         self.documents = Documents()
@@ -287,6 +290,19 @@ class Client(BaseLanguageClient):
             if earlier[1] > later[0]:
                 raise EditRefusedError(f"edits of {uri} overlap")
         return uri, spans
+
+
+def _converter() -> Converter:
+    """lsprotocol's converter, which takes every code action that has a command for a bare command."""
+    converter = converters.get_converter()
+
+    def structure(value: dict[str, Any], _: object) -> lsp.Command | lsp.CodeAction:
+        kind = lsp.Command if isinstance(value.get("command"), str) else lsp.CodeAction
+        return cast("lsp.Command | lsp.CodeAction", converter.structure(value, kind))
+
+    # The Union is the type that lsprotocol registered its own hook for.
+    converter.register_structure_hook(Union[lsp.Command, lsp.CodeAction], structure)  # noqa: UP007
+    return converter
 
 
 def _path(uri: str) -> Path:

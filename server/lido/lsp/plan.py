@@ -20,29 +20,9 @@ COMMAND = "lido.plan"
 
 
 def register(server: LidoServer) -> None:
-    async def begin(params: m.PlanStart) -> m.PlanStarted:
-        if not params.instruction.strip():
-            raise RequestFailed("Say what is to be done.")
-        progress = _Progress(server, params.work_done_token)
-        await progress.begin(params.instruction)
-
-        def updated(update: Update) -> None:
-            server.protocol.notify("lido/plan/update", encode(update).encode())
-            progress.report(update)
-            if update.state == "waiting" and not has_own_review(server):
-                server.spawn(_ask(server, update), f"question of plan {update.plan_id}")
-
-        plan_id = server.plans.start(
-            params.instruction,
-            attachments.decode(server, params.attachments),
-            params.mode,
-            params.test_command,
-            updated,
-        )
-        progress.on_cancel(plan_id)
-        return m.PlanStarted(plan_id=plan_id)
-
-    server.own("lido/plan/start", m.PlanStart)(begin)
+    @server.own("lido/plan/start", m.PlanStart)
+    async def start(params: m.PlanStart) -> m.PlanStarted:
+        return await begin(server, params)
 
     @server.command(COMMAND)
     async def plan(instruction: str, uri: str) -> str:
@@ -50,7 +30,7 @@ def register(server: LidoServer) -> None:
         await server.configured.wait()
         attached = [{"kind": "file", "uri": uri}] if uri else []
         params = decode(m.PlanStart, {"instruction": instruction, "attachments": attached}, COMMAND)
-        return (await begin(params)).plan_id
+        return (await begin(server, params)).plan_id
 
     @server.own("lido/plan/answer", m.PlanAnswer)
     async def answer(params: m.PlanAnswer) -> None:
@@ -71,6 +51,30 @@ def register(server: LidoServer) -> None:
             await server.plans.cancel(params.plan_id)
         except UnknownPlan:
             raise RequestFailed("There is no such plan in this session.") from None
+
+
+async def begin(server: LidoServer, params: m.PlanStart) -> m.PlanStarted:
+    """Starts a plan whose progress reaches the client. Raises RequestFailed."""
+    if not params.instruction.strip():
+        raise RequestFailed("Say what is to be done.")
+    progress = _Progress(server, params.work_done_token)
+    await progress.begin(params.instruction)
+
+    def updated(update: Update) -> None:
+        server.protocol.notify("lido/plan/update", encode(update).encode())
+        progress.report(update)
+        if update.state == "waiting" and not has_own_review(server):
+            server.spawn(_ask(server, update), f"question of plan {update.plan_id}")
+
+    plan_id = server.plans.start(
+        params.instruction,
+        attachments.decode(server, params.attachments),
+        params.mode,
+        params.test_command,
+        updated,
+    )
+    progress.on_cancel(plan_id)
+    return m.PlanStarted(plan_id=plan_id)
 
 
 async def _ask(server: LidoServer, update: Update) -> None:

@@ -129,6 +129,8 @@ class LidoServer(LanguageServer):
         self.project = ""
         self._session_lock: filelock.BaseFileLock | None = None
         self._loop: asyncio.AbstractEventLoop
+        self.code_actions: list[Callable[[lsp.CodeActionParams], list[lsp.CodeAction]]] = []
+        """Who offers actions; one handler asks them all (see `actions`)."""
         self.review_listeners: list[Callable[[Outcome], None]] = []
         """Told what became of each reviewed hunk."""
         super().__init__(
