@@ -407,7 +407,7 @@ class Reviews:
         self._lock = asyncio.Lock()
         self._flying: tuple[str, dict[str, str]] | None = None
 
-    async def open(self, changes: Iterable[FileChange], title: str = "") -> Review:
+    async def open(self, changes: Iterable[FileChange], title: str = "", origin: str = "") -> Review:
         """A new review of `changes`, every hunk pending and reported as shown. Raises Refused where a path
         may not be touched."""
         placed: list[FileChange] = []
@@ -418,6 +418,7 @@ class Reviews:
                 new = os.fspath(await asyncio.to_thread(self._workspace.locate, new))
             placed.append(replace(change, path=os.fspath(path), new_path=new))
         made = await asyncio.to_thread(review.start, placed, _new_id(), title, _new_id)
+        made = replace(made, origin=origin)
         self._reviews[made.id] = made
         for old in [r.id for r in self._reviews.values() if not r.open][:-KEEP_DECIDED]:
             del self._reviews[old]

@@ -59,6 +59,8 @@ class Review:
     id: str
     title: str
     files: tuple[ReviewFile, ...]
+    origin: str = ""
+    """What it came from, as the event log names features ("plan", "chat_apply"); "" where nobody said."""
 
     def hunk(self, hunk_id: str) -> ReviewHunk | None:
         return next((h for f in self.files for h in f.hunks if h.id == hunk_id), None)

@@ -11,7 +11,7 @@ from lsprotocol import types as lsp
 
 from lido.lsp import attachments
 from lido.lsp import messages as m
-from lido.lsp.server import RequestFailed, to_uri
+from lido.lsp.server import RequestFailed, to_path, to_uri
 
 if TYPE_CHECKING:
     from lido.chat.blocks import CodeBlock
@@ -100,6 +100,22 @@ def register(server: LidoServer) -> None:
                 )
             )
         return m.Conversation(conversation_id=found.id, title=found.title, messages=messages)
+
+    @server.own("lido/chat/apply", m.ChatApply)
+    async def apply(params: m.ChatApply) -> m.ReviewOpened:
+        from lido.chat.applying import UnplacedError, review_block
+        from lido.chat.blocks import CodeBlock
+        from lido.edits.files import Refused
+
+        path = to_path(params.uri)
+        if path is None:
+            raise RequestFailed("Only a block for a file can be applied.")
+        block = CodeBlock(params.language, params.text)
+        try:
+            review = await review_block(block, str(path), server.files, server.reviews)
+        except (UnplacedError, Refused) as error:
+            raise RequestFailed(str(error)) from None
+        return m.ReviewOpened(review_id=review.id)
 
     @server.own("lido/chat/delete", m.ConversationRef)
     async def delete(params: m.ConversationRef) -> None:

@@ -10,6 +10,7 @@ from lido.lsp.server import RequestFailed
 
 if TYPE_CHECKING:
     from lido.edits.apply import Outcome
+    from lido.events.schema import Feature
     from lido.lsp.server import LidoServer
 
 
@@ -38,7 +39,9 @@ def reviewed(server: LidoServer, outcome: Outcome) -> None:
     tracker = server.tracker
     match outcome.kind:
         case "shown":
-            tracker.requested("plan", language_of(outcome.path), suggestion_id=outcome.hunk_id)
+            origin = server.reviews.get(outcome.review_id).origin
+            feature: Feature = "chat_apply" if origin == "chat_apply" else "plan"
+            tracker.requested(feature, language_of(outcome.path), suggestion_id=outcome.hunk_id)
             tracker.answered(outcome.hunk_id, outcome.text)
             tracker.shown(outcome.hunk_id)
         case "accepted":

@@ -105,6 +105,19 @@ class ChatAnswer(Wire):
     """Sentences for the person: what was left out, which citations do not exist."""
 
 
+class ChatApply(Wire):
+    """``lido/chat/apply``: a code block of an answer, for the file `uri` (the block's own, or the one that
+    the person chose)."""
+
+    text: Text
+    uri: str
+    language: str = ""
+
+
+class ReviewOpened(Wire):
+    review_id: Id
+
+
 class ConversationRef(Wire):
     """``lido/chat/get``, ``/delete``, ``/retry``."""
 
