@@ -1,0 +1,26 @@
+// Generated from server/lido/lsp/messages.py by `python -m lido.lsp.schema`; not to be edited.
+package dev.lido.generated;
+
+import java.util.List;
+
+/**
+ * lido/plan/update: the whole present state, not a difference.
+ * @param state One of {@link PlanState}.
+ */
+public record PlanUpdate(String planId, String state, List<PlanStep> steps, String message, String question, String reviewId) {
+    public PlanUpdate(String planId, String state, List<PlanStep> steps) {
+        this(planId, state, steps, null, null, null);
+    }
+
+    public PlanUpdate withMessage(String message) {
+        return new PlanUpdate(planId, state, steps, message, question, reviewId);
+    }
+
+    public PlanUpdate withQuestion(String question) {
+        return new PlanUpdate(planId, state, steps, message, question, reviewId);
+    }
+
+    public PlanUpdate withReviewId(String reviewId) {
+        return new PlanUpdate(planId, state, steps, message, question, reviewId);
+    }
+}

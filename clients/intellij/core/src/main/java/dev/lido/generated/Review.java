@@ -1,0 +1,7 @@
+// Generated from server/lido/lsp/messages.py by `python -m lido.lsp.schema`; not to be edited.
+package dev.lido.generated;
+
+import java.util.List;
+
+public record Review(String reviewId, String title, List<ReviewFile> files) {
+}

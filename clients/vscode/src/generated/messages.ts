@@ -1,0 +1,270 @@
+// Generated from server/lido/lsp/messages.py by `python -m lido.lsp.schema`; not to be edited.
+
+export type AttachmentKind = 'file' | 'selection' | 'symbol' | 'folder' | 'diagnostics' | 'output' | 'diff' | 'workspace';
+
+export type PlanState = 'exploring' | 'planning' | 'waiting' | 'editing' | 'testing' | 'review' | 'done' | 'gaveUp' | 'cancelled' | 'failed';
+
+export type HunkState = 'pending' | 'accepted' | 'rejected' | 'conflict' | 'failed' | 'undone';
+
+export interface Position {
+  line: number;
+  character: number;
+}
+
+export interface Range {
+  start: Position;
+  end: Position;
+}
+
+/** Something the person points at; `text` is what the client already holds. */
+export interface Attachment {
+  kind: AttachmentKind;
+  uri?: string;
+  range?: Range;
+  text?: string;
+  name?: string;
+}
+
+export interface CodeBlock {
+  language: string;
+  text: string;
+  uri?: string;
+}
+
+export interface TokenUsage {
+  promptTokens: number;
+  completionTokens: number;
+  cachedTokens: number;
+}
+
+/** `lido/completion/shown`, `/partiallyAccepted` and `/dismissed`. `acceptedLength` counts code units of the negotiated position encoding, from the suggestion's start. */
+export interface CompletionOutcome {
+  id: string;
+  acceptedLength?: number;
+  reason?: string;
+}
+
+/** `lido/chat/send`; with `partialResultToken` the answer streams as `{ delta }`. */
+export interface ChatSend {
+  text: string;
+  conversationId?: string;
+  attachments?: Attachment[];
+  model?: string;
+  /** An earlier question's message id: this one takes its place, with all that followed. */
+  replaces?: string;
+  partialResultToken?: string | number;
+  workDoneToken?: string | number;
+}
+
+export interface ChatDelta {
+  delta: string;
+}
+
+export interface ChatAnswer {
+  conversationId: string;
+  messageId: string;
+  text: string;
+  codeBlocks: CodeBlock[];
+  usage: TokenUsage;
+  /** Sentences for the person: what was left out, which citations do not exist. */
+  notes: string[];
+}
+
+/** `lido/chat/apply`: a code block of an answer, for the file `uri` (the block's own, or the one that the person chose). */
+export interface ChatApply {
+  text: string;
+  uri: string;
+  language?: string;
+}
+
+export interface ReviewOpened {
+  reviewId: string;
+}
+
+/** `lido/chat/get`, `/delete`, `/retry`. */
+export interface ConversationRef {
+  conversationId: string;
+  partialResultToken?: string | number;
+  workDoneToken?: string | number;
+}
+
+/** `lido/chat/list`: newest first; `query` searches titles and messages. */
+export interface ChatList {
+  query?: string;
+  limit?: number;
+}
+
+export interface ChatFeedback {
+  messageId: string;
+  rating: 'up' | 'down';
+}
+
+export interface ConversationSummary {
+  conversationId: string;
+  title: string;
+  /** UTC, ISO 8601. */
+  updated: string;
+  messages: number;
+}
+
+export interface ChatMessage {
+  messageId: string;
+  role: 'user' | 'assistant';
+  text: string;
+  codeBlocks: CodeBlock[];
+  time: string;
+  model?: string;
+  rating?: 'up' | 'down';
+  /** False where the answer was cancelled or broke off; what came is kept. */
+  complete: boolean;
+}
+
+export interface Conversation {
+  conversationId: string;
+  title: string;
+  messages: ChatMessage[];
+}
+
+export interface PlanStart {
+  instruction: string;
+  attachments?: Attachment[];
+  mode?: 'plan' | 'agent';
+  testCommand?: string;
+  workDoneToken?: string | number;
+}
+
+export interface PlanStarted {
+  planId: string;
+}
+
+export interface PlanStep {
+  title: string;
+  detail: string;
+  /** Workspace-relative paths. */
+  files: string[];
+  state: 'pending' | 'running' | 'done' | 'failed' | 'skipped';
+}
+
+/** `lido/plan/update`: the whole present state, not a difference. */
+export interface PlanUpdate {
+  planId: string;
+  state: PlanState;
+  steps: PlanStep[];
+  message?: string;
+  question?: string;
+  reviewId?: string;
+}
+
+export interface PlanAnswer {
+  planId: string;
+  text: string;
+}
+
+export interface PlanRef {
+  planId: string;
+}
+
+export interface ReviewHunk {
+  hunkId: string;
+  uri: string;
+  oldRange: Range;
+  newText: string;
+  state: HunkState;
+  description: string;
+  /** Where `state` is conflict: what stands in the document now. */
+  conflictText?: string;
+}
+
+export interface ReviewFile {
+  uri: string;
+  kind: 'modify' | 'create' | 'delete' | 'rename';
+  newUri?: string;
+  hunks: ReviewHunk[];
+}
+
+export interface ReviewRef {
+  reviewId: string;
+}
+
+export interface Review {
+  reviewId: string;
+  title: string;
+  files: ReviewFile[];
+}
+
+export interface ReviewDecide {
+  reviewId: string;
+  hunkIds: string[];
+  decision: 'accept' | 'reject';
+}
+
+export interface HunkOutcome {
+  hunkId: string;
+  state: HunkState;
+  message?: string;
+}
+
+export interface ReviewDecided {
+  hunks: HunkOutcome[];
+}
+
+export interface ReviewUndone {
+  /** URIs that stand again as they were before the review. */
+  restored: string[];
+  /** What could not be restored, and why, in sentences. */
+  failed: string[];
+}
+
+export interface ModelStatus {
+  name: string;
+  provider: string;
+  model: string;
+  state: 'cold' | 'warming' | 'ready' | 'error';
+  message: string;
+}
+
+/** `lido/status`: notification to the client whenever it changes. */
+export interface Status {
+  state: 'ready' | 'busy' | 'warming' | 'error' | 'off';
+  message: string;
+  models: ModelStatus[];
+}
+
+/** `lido/metrics`: `by` names dimensions, `since` is a span such as `28d` or an ISO 8601 time. */
+export interface MetricsQuery {
+  by?: string[];
+  since?: string;
+}
+
+export interface MetricsRows {
+  rows: Record<string, unknown>[];
+}
+
+/** Requests to the server, by method. */
+export interface Requests {
+  'lido/chat/send': { params: ChatSend; result: ChatAnswer };
+  'lido/chat/retry': { params: ConversationRef; result: ChatAnswer };
+  'lido/chat/list': { params: ChatList; result: ConversationSummary[] };
+  'lido/chat/get': { params: ConversationRef; result: Conversation };
+  'lido/chat/delete': { params: ConversationRef; result: null };
+  'lido/chat/apply': { params: ChatApply; result: ReviewOpened };
+  'lido/plan/start': { params: PlanStart; result: PlanStarted };
+  'lido/plan/answer': { params: PlanAnswer; result: null };
+  'lido/plan/cancel': { params: PlanRef; result: null };
+  'lido/review/get': { params: ReviewRef; result: Review };
+  'lido/review/decide': { params: ReviewDecide; result: ReviewDecided };
+  'lido/review/undo': { params: ReviewRef; result: ReviewUndone };
+  'lido/metrics': { params: MetricsQuery; result: MetricsRows };
+}
+
+export interface NotificationsToServer {
+  'lido/completion/shown': CompletionOutcome;
+  'lido/completion/partiallyAccepted': CompletionOutcome;
+  'lido/completion/dismissed': CompletionOutcome;
+  'lido/chat/feedback': ChatFeedback;
+}
+
+export interface NotificationsToClient {
+  'lido/plan/update': PlanUpdate;
+  'lido/status': Status;
+}
