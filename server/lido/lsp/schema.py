@@ -141,7 +141,7 @@ def attribute_docs(model: type[m.Wire]) -> dict[str, str]:
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
             assert isinstance(field.target, ast.Name)
             assert isinstance(text.value, ast.Constant)
-            found[model.model_fields[field.target.id].alias or ""] = _unmarked(text.value.value)
+            found[model.model_fields[field.target.id].alias or ""] = _unmarked(str(text.value.value))
     return found
 
 
@@ -348,12 +348,12 @@ def main() -> int:
         return 1 if differing else 0
     wanted = generated()
     for name in differing:
-        path = ROOT / name
+        target = ROOT / name
         if Path(name) in wanted:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted[Path(name)], "utf-8", newline="\n")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(wanted[Path(name)], "utf-8", newline="\n")
         else:
-            path.unlink()
+            target.unlink()
         sys.stdout.write(f"{name}\n")
     return 0
 
