@@ -49,7 +49,7 @@ def register(server: LidoServer) -> None:
             raise RequestFailed("There is no such conversation; it may have been deleted.") from None
         raise RequestFailed("The model gave no answer.")
 
-    @server.own("lido/chat/send", m.ChatSend)
+    @server.own("lido/chat/send")
     async def send(params: m.ChatSend) -> m.ChatAnswer:
         pieces = server.chat.send(
             params.conversation_id,
@@ -60,11 +60,11 @@ def register(server: LidoServer) -> None:
         )
         return await answered(pieces, params.partial_result_token)
 
-    @server.own("lido/chat/retry", m.ConversationRef)
+    @server.own("lido/chat/retry")
     async def retry(params: m.ConversationRef) -> m.ChatAnswer:
         return await answered(server.chat.retry(params.conversation_id), params.partial_result_token)
 
-    @server.own("lido/chat/list", m.ChatList)
+    @server.own("lido/chat/list")
     async def list_conversations(params: m.ChatList) -> list[dict[str, object]]:
         found = await server.chat.store.list(params.query, params.limit)
         return [
@@ -74,7 +74,7 @@ def register(server: LidoServer) -> None:
             for s in found
         ]
 
-    @server.own("lido/chat/get", m.ConversationRef)
+    @server.own("lido/chat/get")
     async def get(params: m.ConversationRef) -> m.Conversation:
         from lido.chat.blocks import code_blocks
         from lido.chat.conversations import UnknownConversation
@@ -101,7 +101,7 @@ def register(server: LidoServer) -> None:
             )
         return m.Conversation(conversation_id=found.id, title=found.title, messages=messages)
 
-    @server.own("lido/chat/apply", m.ChatApply)
+    @server.own("lido/chat/apply")
     async def apply(params: m.ChatApply) -> m.ReviewOpened:
         from lido.chat.applying import UnplacedError, review_block
         from lido.chat.blocks import CodeBlock
@@ -117,7 +117,7 @@ def register(server: LidoServer) -> None:
             raise RequestFailed(str(error)) from None
         return m.ReviewOpened(review_id=review.id)
 
-    @server.own("lido/chat/delete", m.ConversationRef)
+    @server.own("lido/chat/delete")
     async def delete(params: m.ConversationRef) -> None:
         from lido.chat.conversations import UnknownConversation
 
@@ -126,7 +126,7 @@ def register(server: LidoServer) -> None:
         except UnknownConversation:
             raise RequestFailed("There is no such conversation; it may have been deleted.") from None
 
-    @server.own("lido/chat/feedback", m.ChatFeedback)
+    @server.own("lido/chat/feedback")
     async def feedback(params: m.ChatFeedback) -> None:
         from lido.chat.conversations import UnknownConversation
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from lido.lsp.messages import CompletionOutcome
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lido.completion.engine import Completer, Suggestion, Trigger
+    from lido.lsp.messages import CompletionOutcome
     from lido.lsp.server import LidoServer
     from lido.workspace.documents import Document
     from lido.workspace.index import Index
@@ -123,16 +122,16 @@ def register(server: LidoServer) -> None:
         server.tracker.accepted(identifier)
         await server.tracker.flush()
 
-    @server.own("lido/completion/shown", CompletionOutcome)
+    @server.own("lido/completion/shown")
     def shown(params: CompletionOutcome) -> None:
         explicit.add("shown")
         server.tracker.shown(params.id)
 
-    @server.own("lido/completion/partiallyAccepted", CompletionOutcome)
+    @server.own("lido/completion/partiallyAccepted")
     def partially_accepted(params: CompletionOutcome) -> None:
         server.tracker.partially_accepted(params.id, params.accepted_length or 0)
 
-    @server.own("lido/completion/dismissed", CompletionOutcome)
+    @server.own("lido/completion/dismissed")
     def dismissed(params: CompletionOutcome) -> None:
         server.tracker.rejected(params.id, params.reason or "dismissed")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from lido.lsp.messages import MetricsQuery, MetricsRows
+from lido.lsp import messages as m
 from lido.lsp.server import RequestFailed
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def register(server: LidoServer) -> None:
     server.review_listeners.append(lambda outcome: reviewed(server, outcome))
 
-    @server.own("lido/metrics", MetricsQuery)
-    async def rows(query: MetricsQuery) -> MetricsRows:
+    @server.own("lido/metrics")
+    async def rows(query: m.MetricsQuery) -> m.MetricsRows:
         import sqlite3
 
         from lido.events import metrics
@@ -29,7 +29,7 @@ def register(server: LidoServer) -> None:
             found = await asyncio.to_thread(metrics.rows, server.home.events, query.by, begin)
         except (ValueError, sqlite3.Error) as error:
             raise RequestFailed(str(error)) from None
-        return MetricsRows(rows=found)
+        return m.MetricsRows(rows=found)
 
 
 def reviewed(server: LidoServer, outcome: Outcome) -> None:

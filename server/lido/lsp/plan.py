@@ -20,7 +20,7 @@ COMMAND = "lido.plan"
 
 
 def register(server: LidoServer) -> None:
-    @server.own("lido/plan/start", m.PlanStart)
+    @server.own("lido/plan/start")
     async def start(params: m.PlanStart) -> m.PlanStarted:
         return await begin(server, params)
 
@@ -32,7 +32,7 @@ def register(server: LidoServer) -> None:
         params = decode(m.PlanStart, {"instruction": instruction, "attachments": attached}, COMMAND)
         return (await begin(server, params)).plan_id
 
-    @server.own("lido/plan/answer", m.PlanAnswer)
+    @server.own("lido/plan/answer")
     async def answer(params: m.PlanAnswer) -> None:
         from lido.plan.agent import NotWaiting, UnknownPlan
 
@@ -43,7 +43,7 @@ def register(server: LidoServer) -> None:
         except NotWaiting:
             raise RequestFailed("The plan asks nothing at the moment.") from None
 
-    @server.own("lido/plan/cancel", m.PlanRef)
+    @server.own("lido/plan/cancel")
     async def cancel(params: m.PlanRef) -> None:
         from lido.plan.agent import UnknownPlan
 

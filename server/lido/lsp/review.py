@@ -35,16 +35,16 @@ SHOW = "lido.review.show"
 def register(server: LidoServer) -> None:
     feature = _Feature(server)
 
-    @server.own("lido/review/get", m.ReviewRef)
+    @server.own("lido/review/get")
     async def get(params: m.ReviewRef) -> m.Review:
         return await asyncio.to_thread(encode, server, feature.get(params.review_id))
 
-    @server.own("lido/review/decide", m.ReviewDecide)
+    @server.own("lido/review/decide")
     async def decide(params: m.ReviewDecide) -> m.ReviewDecided:
         feature.get(params.review_id)
         return await feature.decide(params.review_id, params.hunk_ids, params.decision)
 
-    @server.own("lido/review/undo", m.ReviewRef)
+    @server.own("lido/review/undo")
     async def undo(params: m.ReviewRef) -> m.ReviewUndone:
         return await feature.undo(params.review_id)
 

@@ -25,7 +25,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 import lido
 from lido import settings as configuration
 from lido.events.schema import uuid7
-from lido.lsp.messages import ModelStatus, Status, Wire
+from lido.lsp import messages as m
 from lido.workspace.documents import Document, Documents
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 REQUEST_FAILED = -32803
 """LSPErrorCodes.RequestFailed: a valid request that could not be served; its message is for people."""
 
-M = TypeVar("M", bound=Wire)
+M = TypeVar("M", bound="m.Wire")
 
 
 class RequestFailed(JsonRpcException):
@@ -112,16 +112,14 @@ class LidoServer(LanguageServer):
     def __init__(self) -> None:
         self.own_capabilities: dict[str, Any] = {}
         self.exit_code: int | None = None
-        self.home = configuration.Home()
         self.documents = Documents()
         self.roots: list[Path] = []
         self.editor = "unknown"
         self.editor_version = ""
-        self.settings = configuration.Settings()
         self.problems: list[configuration.Problem] = []
         self._editor_section: dict[str, Any] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._status = Status(state="ready", message="")
+        self._status: m.Status | None = None
         self._told: set[str] = set()
         self.configured = asyncio.Event()
         self.session = uuid7()
@@ -145,26 +143,38 @@ class LidoServer(LanguageServer):
 
     # ------------------------------------------------------------------ registering
 
-    def own(self, method: str, params: type[M]) -> Callable[[Callable[[M], Any]], None]:
-        """Registers a request or notification of our own: JSON → `params` → handler → JSON.
+    def own(self, method: str) -> Callable[[Callable[[M], Any]], None]:
+        """Registers a request or notification of our own: JSON → message → handler → JSON.
 
-        A member that does not fit is answered with its path and what is allowed there.
+        The handler's parameter says by its type which of `messages` it takes. A member that does not fit
+        is answered with its path and what is allowed there.
         """
 
         def register(handler: Callable[[M], Any]) -> None:
+            (parameter,) = inspect.signature(handler).parameters.values()
+            name = str(parameter.annotation).rpartition(".")[2]
+
             async def handle(raw: Any) -> Any:
-                decoded = decode(params, raw, method)
                 await self.configured.wait()  # services are made with the settings as they are by then
-                result = handler(decoded)
+                result = handler(decode(getattr(m, name), raw, method))
                 if inspect.isawaitable(result):
                     result = await result
-                return result.encode() if isinstance(result, Wire) else result
+                return result.encode() if isinstance(result, m.Wire) else result
 
             self.feature(method)(handle)
 
         return register
 
     # ------------------------------------------------------------------ services
+
+    @cached_property
+    def home(self) -> configuration.Home:
+        return configuration.Home()
+
+    @cached_property
+    def settings(self) -> configuration.Settings:
+        """As configured; the defaults until then."""
+        return configuration.Settings()
 
     @cached_property
     def privacy(self) -> Privacy:
@@ -303,7 +313,7 @@ class LidoServer(LanguageServer):
                 answer = []
             if answer and isinstance(answer[0], dict):
                 section = {**section, **_plain(answer[0])}
-        new, problems = await asyncio.to_thread(configuration.load, section, self.roots)
+        new, problems = await asyncio.to_thread(_load, section, self.roots)
         if not self.configured.is_set():
             await self._begin(new)
         await self._adopt(new)
@@ -362,18 +372,18 @@ class LidoServer(LanguageServer):
         """Works out the status from the models as last seen and sends it where it changed."""
         found = self.models.statuses() if "models" in self.__dict__ else []
         models = [
-            ModelStatus(name=s.name, provider=s.provider, model=s.model, state=s.state, message=s.message)
+            m.ModelStatus(name=s.name, provider=s.provider, model=s.model, state=s.state, message=s.message)
             for s in found
         ]
         bad = next((s for s in models if s.state == "error"), None)
         if not self.settings.completion.enabled:
-            status = Status(state="off", message="Completions are switched off", models=models)
+            status = m.Status(state="off", message="Completions are switched off", models=models)
         elif bad is not None:
-            status = Status(state="error", message=bad.message, models=models)
+            status = m.Status(state="error", message=bad.message, models=models)
         elif any(s.state == "warming" for s in models):
-            status = Status(state="warming", message="The model is loading", models=models)
+            status = m.Status(state="warming", message="The model is loading", models=models)
         else:
-            status = Status(state="ready", message="Ready", models=models)
+            status = m.Status(state="ready", message="Ready", models=models)
         self.set_status(status)
 
     def model_failed(self, error: ModelError, *, tell: bool) -> None:
@@ -391,7 +401,7 @@ class LidoServer(LanguageServer):
     def _tell_from_thread(self, message: str) -> None:
         self._loop.call_soon_threadsafe(self.tell, message, lsp.MessageType.Warning)
 
-    def set_status(self, status: Status) -> None:
+    def set_status(self, status: m.Status) -> None:
         """Sends ``lido/status`` where it differs from the last one."""
         if status != self._status:
             self._status = status
@@ -474,6 +484,14 @@ class LidoServer(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         """pygls would pop up a message for every one of them; they belong in the log."""
         log.error("%s: %s", getattr(source, "__name__", source), error, exc_info=error)
+
+
+def _load(
+    section: dict[str, Any], roots: list[Path]
+) -> tuple[configuration.Settings, list[configuration.Problem]]:
+    """The settings. The first call also loads the modules that `lido.lsp` postpones."""
+    m.Wire.model_config  # noqa: B018
+    return configuration.load(section, roots)
 
 
 def decode(model: type[M], raw: Any, method: str) -> M:
