@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -232,3 +233,15 @@ class ModelServer:
             if piece is None:
                 event["usage"] = {"prompt_tokens": len(seen.prompt) // 4, "completion_tokens": tokens}
         return b"data: " + json.dumps(event).encode() + b"\n\n"
+
+
+async def main(scripts: str) -> None:
+    """For tests in other languages: scripts as a JSON array, the address on standard output, and the end
+    when standard input ends."""
+    async with ModelServer(*(Script(**script) for script in json.loads(scripts))) as server:
+        print(server.url, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
