@@ -81,6 +81,69 @@ async def test_a_chat_streams_is_listed_rated_and_deleted(client: Client, root: 
     assert await client.ask("lido/chat/list", {}) == []
 
 
+async def test_a_client_can_show_keep_and_repeat_a_conversation(client: Client, root: Path):
+    parts: list[dict[str, Any]] = []
+    span = {"start": {"line": 1, "character": 0}, "end": {"line": 2, "character": 0}}
+    part = {"kind": "selection", "uri": (root / "a.py").as_uri(), "range": span}
+    answer = await client.ask(
+        "lido/chat/send", {"text": "/explain", "attachments": [*attach(root), part]}, parts.append
+    )
+    conversation = {"conversationId": answer["conversationId"]}
+    assert [p.get("conversationId") for p in parts[:2]] == [answer["conversationId"], None]
+    await client.ask("lido/chat/rename", {**conversation, "title": "Doubling"})
+    found = await client.ask("lido/chat/get", conversation)
+    assert (found["title"], found["messages"][0]["text"]) == ("Doubling", "/explain")
+    assert found["messages"][0]["attachments"] == [
+        {"kind": "file", "name": "a.py", "uri": (root / "a.py").as_uri()},
+        {"kind": "selection", "name": "a.py lines 2-2", "uri": (root / "a.py").as_uri(), "range": span},
+    ]
+    exported = await client.ask("lido/chat/export", conversation)
+    assert exported["text"].startswith("# Doubling\n\n## You")
+    models = await client.ask("lido/models", {})
+    assert (models["models"][0]["name"], models["roles"]["chat"]) == ("scripted", ["scripted"])
+    with pytest.raises(JsonRpcException, match="nobody") as failed:
+        await client.ask("lido/chat/retry", {**conversation, "model": "nobody"})
+    assert failed.value.data == conversation
+    for method in ("rename", "export"):
+        with pytest.raises(JsonRpcException, match="no such conversation"):
+            await client.ask(f"lido/chat/{method}", {"conversationId": "x", "title": "y"})
+
+
+async def test_the_person_goes_over_the_steps_before_anything_is_edited(
+    client: Client, root: Path, model: ModelServer
+):
+    updates: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    client.on_notification["lido/plan/update"] = updates.put_nowait
+    started = await client.ask(
+        "lido/plan/start", {"instruction": "Fix double()", "attachments": attach(root), "confirmSteps": True}
+    )
+    while (update := await asyncio.wait_for(updates.get(), 30))["state"] != "waiting":
+        pass
+    assert (update["asks"], [s["title"] for s in update["steps"]]) == ("steps", ["multiply"])
+    steps = [{"title": "multiply by two", "files": ["a.py"]}]
+    await client.ask("lido/plan/answer", {**started, "text": "", "steps": steps})
+    while (update := await asyncio.wait_for(updates.get(), 30))["state"] != "review":
+        pass
+    assert "asks" not in update
+    assert [(s["title"], s["state"]) for s in update["steps"]] == [("multiply by two", "done")]
+    assert "multiply by two" in model.seen[-1].prompt
+    assert '"change": "multiply"' not in model.seen[-1].prompt
+
+
+async def test_a_plan_of_which_no_step_is_left_gives_up(client: Client, root: Path):
+    updates: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    client.on_notification["lido/plan/update"] = updates.put_nowait
+    started = await client.ask(
+        "lido/plan/start", {"instruction": "Fix double()", "attachments": attach(root), "confirmSteps": True}
+    )
+    while (update := await asyncio.wait_for(updates.get(), 30))["state"] != "waiting":
+        pass
+    await client.ask("lido/plan/answer", {**started, "text": "", "steps": []})
+    while (update := await asyncio.wait_for(updates.get(), 30))["state"] != "gaveUp":
+        pass
+    assert "No step was left" in update["message"]
+
+
 async def test_cancelling_a_chat_reaches_the_model(client: Client, model: ModelServer):
     started = asyncio.Event()
     task = asyncio.create_task(client.ask("lido/chat/send", {"text": "SLOWLY"}, lambda _: started.set()))

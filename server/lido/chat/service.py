@@ -86,14 +86,14 @@ class Chat:
 
         Raises ModelError and UnknownConversation.
         """
-        question, attachments = expand(text, attachments)
+        _, attachments = expand(text, attachments)
         resolved = await self._attachments.resolve(attachments, text)
         if conversation_id is None:
             conversation_id = await self.store.create(title_of(text))
         elif replaces:
             await self.store.cut(conversation_id, replaces)
         await self.store.append(
-            conversation_id, "user", question, context=tuple(asdict(e) for e in resolved.excerpts)
+            conversation_id, "user", text, context=tuple(asdict(e) for e in resolved.excerpts)
         )
         history = (await self.store.get(conversation_id)).messages
         async with aclosing(self._answer(history, model, resolved.problems, conversation_id)) as stream:
@@ -123,7 +123,8 @@ class Chat:
     ) -> AsyncGenerator[str | Answer, None]:
         """Answers a conversation that is kept elsewhere (a Markdown document, say): `turns` from the oldest
         to the question, which is the person's. Nothing is stored. Raises ModelError."""
-        question, attachments = expand(turns[-1][1], attachments)
+        question = turns[-1][1]
+        _, attachments = expand(question, attachments)
         resolved = await self._attachments.resolve(attachments, question)
         context = tuple(asdict(e) for e in resolved.excerpts)
         history = [StoredMessage("", "", role, text, "") for role, text in turns[:-1]]
@@ -278,7 +279,7 @@ def build_request(history: Sequence[StoredMessage], backend: Backend) -> Built:
     system = prompt("system_small" if capabilities.small else "system")
     budget -= tokens(system)
     latest = history[-1]
-    question = _clip(latest.text, budget)
+    question = _clip(expand(latest.text, ())[0], budget)
     budget -= tokens(question)
     wanted = [Excerpt(**item) for item in latest.context]
     excerpts = fit(wanted, budget)
@@ -302,7 +303,7 @@ def build_request(history: Sequence[StoredMessage], backend: Backend) -> Built:
             new = [e for e in earlier if e.title not in texts]
             fitting = fit(new, budget)
             budget -= sum(tokens(e.text) + 20 for e in fitting)
-            turns.insert(0, _message(message.text, fitting))
+            turns.insert(0, _message(expand(message.text, ())[0], fitting))
     while len(turns) > 1 and turns[0].role == "assistant":  # many chat templates insist on a user's turn
         turns.pop(0)
         dropped += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 
 def register(server: LidoServer) -> None:
-    async def answered(pieces: AsyncGenerator[str | Answer, None], token: str | int | None) -> m.ChatAnswer:
+    async def answered(
+        pieces: AsyncGenerator[str | Answer, None], token: str | int | None, conversation_id: str
+    ) -> m.ChatAnswer:
         """Sends the pieces as partial results; the answer at the end."""
         from lido.chat.conversations import UnknownConversation
         from lido.models.base import ModelError
 
+        known: str | None = conversation_id
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
@@ -42,27 +45,34 @@ def register(server: LidoServer) -> None:
                             notes=list(piece.notes),
                         )
                     if token is not None:
-                        server.progress(lsp.ProgressParams(token, m.ChatDelta(delta=piece).encode()))
+                        delta = m.ChatDelta(delta=piece, conversation_id=known)
+                        server.progress(lsp.ProgressParams(token, delta.encode()))
+                        known = None
         except ModelError as error:
-            raise RequestFailed(str(error)) from None
+            # The question is kept, so the client can offer to try again.
+            raise RequestFailed(str(error), data={"conversationId": conversation_id}) from None
         except UnknownConversation:
             raise RequestFailed("There is no such conversation; it may have been deleted.") from None
         raise RequestFailed("The model gave no answer.")
 
     @server.own("lido/chat/send")
     async def send(params: m.ChatSend) -> m.ChatAnswer:
+        from lido.chat.conversations import title_of
+
+        conversation_id = params.conversation_id or await server.chat.store.create(title_of(params.text))
         pieces = server.chat.send(
-            params.conversation_id,
+            conversation_id,
             params.text,
             attachments.decode(server, params.attachments),
             params.model,
             replaces=params.replaces,
         )
-        return await answered(pieces, params.partial_result_token)
+        return await answered(pieces, params.partial_result_token, conversation_id)
 
     @server.own("lido/chat/retry")
-    async def retry(params: m.ConversationRef) -> m.ChatAnswer:
-        return await answered(server.chat.retry(params.conversation_id), params.partial_result_token)
+    async def retry(params: m.ChatRetry) -> m.ChatAnswer:
+        pieces = server.chat.retry(params.conversation_id, params.model)
+        return await answered(pieces, params.partial_result_token, params.conversation_id)
 
     @server.own("lido/chat/list")
     async def list_conversations(params: m.ChatList) -> list[dict[str, object]]:
@@ -97,6 +107,7 @@ def register(server: LidoServer) -> None:
                     model=message.model,
                     rating=message.rating,
                     complete=message.complete,
+                    attachments=await asyncio.to_thread(_attachments, server, message.context),
                 )
             )
         return m.Conversation(conversation_id=found.id, title=found.title, messages=messages)
@@ -117,6 +128,38 @@ def register(server: LidoServer) -> None:
             raise RequestFailed(str(error)) from None
         return m.ReviewOpened(review_id=review.id)
 
+    @server.own("lido/chat/rename")
+    async def rename(params: m.ChatRename) -> None:
+        from lido.chat.conversations import UnknownConversation
+
+        try:
+            await server.chat.store.rename(params.conversation_id, params.title)
+        except UnknownConversation:
+            raise RequestFailed("There is no such conversation; it may have been deleted.") from None
+
+    @server.own("lido/chat/export")
+    async def export(params: m.ConversationRef) -> m.ChatExported:
+        from lido.chat.conversations import UnknownConversation
+
+        try:
+            return m.ChatExported(text=await server.chat.store.export(params.conversation_id))
+        except UnknownConversation:
+            raise RequestFailed("There is no such conversation; it may have been deleted.") from None
+
+    @server.own("lido/models")
+    def models(params: m.ModelsQuery) -> m.Models:
+        _ = server.models  # its making reports the status that is returned here
+        settings = server.settings
+        return m.Models(
+            models=[
+                m.ModelStatus(
+                    name=s.name, provider=s.provider, model=s.model, state=s.state, message=s.message
+                )
+                for s in server.models.statuses()
+            ],
+            roles={role: list(settings.role(role)) for role in ("chat", "completion", "plan")},
+        )
+
     @server.own("lido/chat/delete")
     async def delete(params: m.ConversationRef) -> None:
         from lido.chat.conversations import UnknownConversation
@@ -134,6 +177,28 @@ def register(server: LidoServer) -> None:
             await server.chat.feedback(params.message_id, params.rating)
         except UnknownConversation:
             return  # a notification has no answer; the conversation was deleted meanwhile
+
+
+def _attachments(server: LidoServer, context: Sequence[dict[str, Any]]) -> list[m.Attachment]:
+    """What went along with a question, so that it can be sent again. Blocking."""
+    from lido.edits.files import Refused
+
+    found = []
+    for excerpt in context:
+        title, text, first = str(excerpt["title"]), str(excerpt["text"]), int(excerpt["first"])
+        try:
+            uri = to_uri(server.files.locate(excerpt["path"])) if excerpt["path"] else None
+        except Refused:
+            uri = None
+        if uri is None:
+            found.append(m.Attachment(kind="output", name=title, text=text))
+        elif excerpt["whole"]:
+            found.append(m.Attachment(kind="file", name=title, uri=uri))
+        else:
+            last = m.Position(line=first + len(text.splitlines()), character=0)
+            span = m.Range(start=m.Position(line=first, character=0), end=last)
+            found.append(m.Attachment(kind="selection", name=title, uri=uri, range=span))
+    return found
 
 
 def _blocks(server: LidoServer, blocks: Sequence[CodeBlock]) -> list[m.CodeBlock]:

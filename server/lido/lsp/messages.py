@@ -93,6 +93,8 @@ class ChatSend(Wire):
 
 class ChatDelta(Wire):
     delta: str
+    conversation_id: Id | None = None
+    """In the first one: a cancelled request has no answer that could tell it."""
 
 
 class ChatAnswer(Wire):
@@ -119,11 +121,28 @@ class ReviewOpened(Wire):
 
 
 class ConversationRef(Wire):
-    """``lido/chat/get``, ``/delete``, ``/retry``."""
+    """``lido/chat/get``, ``/delete``, ``/export``."""
 
     conversation_id: Id
+
+
+class ChatRetry(Wire):
+    """``lido/chat/retry``: the last question again, of `model` where one is named."""
+
+    conversation_id: Id
+    model: str | None = None
     partial_result_token: str | int | None = None
     work_done_token: str | int | None = None
+
+
+class ChatRename(Wire):
+    conversation_id: Id
+    title: str = Field(min_length=1, max_length=200)
+
+
+class ChatExported(Wire):
+    text: str
+    """The conversation as Markdown."""
 
 
 class ChatList(Wire):
@@ -156,6 +175,8 @@ class ChatMessage(Wire):
     rating: Literal["up", "down"] | None = None
     complete: bool = True
     """False where the answer was cancelled or broke off; what came is kept."""
+    attachments: list[Attachment] = []
+    """What went along with a question, each with its `name`; to be sent again with an edited one."""
 
 
 class Conversation(Wire):
@@ -180,11 +201,16 @@ PlanState = Literal[
 ]
 
 
+PlanAsks = Literal["text", "consent", "steps"]
+
+
 class PlanStart(Wire):
     instruction: Text
     attachments: list[Attachment] = Field(default_factory=list, max_length=200)
     mode: Literal["plan", "agent"] = "plan"
     test_command: str | None = Field(None, max_length=4000)
+    confirm_steps: bool = False
+    """In plan mode, wait with the steps until the person has gone over them."""
     work_done_token: str | int | None = None
 
 
@@ -208,12 +234,16 @@ class PlanUpdate(Wire):
     steps: list[PlanStep] = []
     message: str | None = None
     question: str | None = None
+    asks: PlanAsks | None = None
+    """What answers `question`: any text, one of yes, always and no, or the steps."""
     review_id: Id | None = None
 
 
 class PlanAnswer(Wire):
     plan_id: Id
     text: Text
+    steps: list[PlanStep] | None = Field(None, max_length=200)
+    """Where the plan asks for its steps: as the person leaves them."""
 
 
 class PlanRef(Wire):
@@ -293,6 +323,16 @@ class Status(Wire):
     state: Literal["ready", "busy", "warming", "error", "off"]
     message: str
     models: list[ModelStatus] = []
+
+
+class ModelsQuery(Wire):
+    """``lido/models``."""
+
+
+class Models(Wire):
+    models: list[ModelStatus]
+    roles: dict[str, list[str]]
+    """Role (chat, completion, plan) → names of the models that serve it, in fail-over order."""
 
 
 class MetricsQuery(Wire):

@@ -35,9 +35,14 @@ def register(server: LidoServer) -> None:
     @server.own("lido/plan/answer")
     async def answer(params: m.PlanAnswer) -> None:
         from lido.plan.agent import NotWaiting, UnknownPlan
+        from lido.plan.run import Step
 
         try:
-            server.plans.answer(params.plan_id, params.text)
+            steps = params.steps
+            decoded = None
+            if steps is not None:
+                decoded = [Step(step.title, step.detail, tuple(step.files)) for step in steps]
+            server.plans.answer(params.plan_id, params.text, decoded)
         except UnknownPlan:
             raise RequestFailed("There is no such plan in this session.") from None
         except NotWaiting:
@@ -72,6 +77,7 @@ async def begin(server: LidoServer, params: m.PlanStart) -> m.PlanStarted:
         params.mode,
         params.test_command,
         updated,
+        confirm=params.confirm_steps,
     )
     progress.on_cancel(plan_id)
     return m.PlanStarted(plan_id=plan_id)
@@ -112,6 +118,7 @@ def encode(update: Update) -> m.PlanUpdate:
         ],
         message=update.message or None,
         question=update.question or None,
+        asks=update.asks,
         review_id=update.review_id or None,
     )
 

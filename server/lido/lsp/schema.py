@@ -48,10 +48,12 @@ METHODS = (
     Method("lido/completion/partiallyAccepted", "notification", m.CompletionOutcome),
     Method("lido/completion/dismissed", "notification", m.CompletionOutcome),
     Method("lido/chat/send", "request", m.ChatSend, m.ChatAnswer, partial=m.ChatDelta),
-    Method("lido/chat/retry", "request", m.ConversationRef, m.ChatAnswer, partial=m.ChatDelta),
+    Method("lido/chat/retry", "request", m.ChatRetry, m.ChatAnswer, partial=m.ChatDelta),
     Method("lido/chat/list", "request", m.ChatList, m.ConversationSummary, many=True),
     Method("lido/chat/get", "request", m.ConversationRef, m.Conversation),
+    Method("lido/chat/rename", "request", m.ChatRename),
     Method("lido/chat/delete", "request", m.ConversationRef),
+    Method("lido/chat/export", "request", m.ConversationRef, m.ChatExported),
     Method("lido/chat/apply", "request", m.ChatApply, m.ReviewOpened),
     Method("lido/chat/feedback", "notification", m.ChatFeedback),
     Method("lido/plan/start", "request", m.PlanStart, m.PlanStarted),
@@ -62,6 +64,7 @@ METHODS = (
     Method("lido/review/decide", "request", m.ReviewDecide, m.ReviewDecided),
     Method("lido/review/undo", "request", m.ReviewRef, m.ReviewUndone),
     Method("lido/status", "notification", m.Status, to_client=True),
+    Method("lido/models", "request", m.ModelsQuery, m.Models),
     Method("lido/metrics", "request", m.MetricsQuery, m.MetricsRows),
 )
 

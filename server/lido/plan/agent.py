@@ -17,7 +17,7 @@ from lido.models.base import Capabilities, ModelError
 from lido.plan import explore, loop, planning, rounds
 from lido.plan.editing import Editor, SyntaxErrors, no_syntax
 from lido.plan.permissions import Permissions
-from lido.plan.run import GaveUp, Mode, OnUpdate, Run, Trajectory, Update
+from lido.plan.run import GaveUp, Mode, OnUpdate, Run, Step, Trajectory, Update
 from lido.plan.tools import Toolbox
 from lido.plan.workcopy import workcopy
 from lido.settings import PlanSettings
@@ -81,10 +81,11 @@ class Plans:
         on_update: OnUpdate = lambda _: None,
         model: str | None = None,
         allowed: Sequence[str] = (),
+        confirm: bool = False,
     ) -> str:
         """Begins a run and returns its id; everything else comes through `on_update`, always on the event
         loop, the last one in a final state. `allowed` are commands that the person gave for this run, which
-        need no further question."""
+        need no further question. With `confirm`, plan mode waits for the person to go over the steps."""
         plan_id = _new_id()
         trajectory = Trajectory(self._folder / f"{plan_id}.jsonl")
         run = Run(
@@ -96,6 +97,7 @@ class Plans:
             on_update,
             model=model,
             allowed=tuple(allowed),
+            confirm=confirm,
         )
         work = self._work(run, list(attachments), test_command or self._settings.test_command)
         running = _Running(run, asyncio.create_task(work, name=f"plan {plan_id}"))
@@ -111,11 +113,14 @@ class Plans:
         """Updates go to `on_update` from now on. Raises UnknownPlan."""
         self._get(plan_id).run.on_update = on_update
 
-    def answer(self, plan_id: str, text: str) -> None:
-        """Answers the question a run waits with. Raises UnknownPlan, NotWaiting."""
-        future = self._get(plan_id).run.answer
+    def answer(self, plan_id: str, text: str, steps: Sequence[Step] | None = None) -> None:
+        """Answers the question a run waits with; `steps` as the person left them, where it asks for them.
+        Raises UnknownPlan, NotWaiting."""
+        run = self._get(plan_id).run
+        future = run.answer
         if future is None or future.done():
             raise NotWaiting(plan_id)
+        run.edited = None if steps is None else tuple(steps)
         future.set_result(text)
 
     async def cancel(self, plan_id: str) -> Update:
@@ -153,7 +158,7 @@ class Plans:
             else:
                 await self._plan(run, attachments, test_command)
         except asyncio.CancelledError:
-            run.tell("cancelled", message="Cancelled.", question="")
+            run.tell("cancelled", message="Cancelled.", question="", asks=None)
         except GaveUp as end:
             run.tell("gaveUp", message=str(end))
         except ModelError as error:
@@ -179,6 +184,8 @@ class Plans:
         notes = list(resolved.problems)
         run.tell("planning", message="Read " + ", ".join(e.title for e in excerpts) + ".")
         talk, steps = await planning.steps(run, excerpts, can)
+        if run.confirm:
+            talk, steps = await planning.agreed(run, talk, steps)
         run.tell("editing", steps=tuple(steps), message=f"{len(steps)} step{'s' * (len(steps) != 1)}.")
         editor = Editor(run, talk, self._workspace.read, can, self._syntax)
         changes = await editor.changes()
@@ -207,7 +214,9 @@ class Plans:
                 return blocked(origin / path.relative_to(copy.real)) if path != copy.real else None
 
             permissions = Permissions(
-                (*self._settings.allow_commands, *run.allowed), self._agreed, run.ask_human
+                (*self._settings.allow_commands, *run.allowed),
+                self._agreed,
+                lambda question: run.ask_human(question, "consent"),
             )
             box = Toolbox(run, copy, blocked_here, permissions, test_command, self._syntax)
             if can.small:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from lido.models.base import Capabilities, Message
 from lido.plan import answers, explore
-from lido.plan.run import Run, Step, prompt
+from lido.plan.run import GaveUp, Run, Step, prompt
 from lido.workspace.attachments import Excerpt, fenced
 
 
@@ -41,6 +42,27 @@ async def steps(
     placed = [_placed(step, editable if can.small else [], files) for step in found]
     talk.append(Message("assistant", reply.text or "{}"))
     return talk, placed
+
+
+async def agreed(
+    run: Run, talk: Sequence[Message], steps: Sequence[Step]
+) -> tuple[list[Message], list[Step]]:
+    """The conversation and the steps once the person has gone over them. Raises GaveUp where none is left."""
+    run.edited = None
+    run.tell(steps=tuple(steps))
+    await run.ask_human("Go on with these steps?", "steps")
+    if run.edited is None or run.edited == tuple(steps):
+        return list(talk), list(steps)
+    files = list(dict.fromkeys(name for step in steps for name in step.files))
+    wanted = [_placed(step, [], files) for step in run.edited if step.title.strip()]
+    if not wanted:
+        raise GaveUp("No step was left to do.")
+    told = [{"file": ", ".join(step.files), "change": step.title} for step in wanted]
+    answer = Message("assistant", json.dumps({"steps": told}, ensure_ascii=False))
+    run.instruction = "\n".join(
+        (run.instruction, "Do exactly this:", *(f"- {step['file']}: {step['change']}" for step in told))
+    )
+    return [*talk[:-1], answer], wanted
 
 
 def _placed(step: Step, allowed: Sequence[str], files: Sequence[str]) -> Step:

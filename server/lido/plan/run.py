@@ -28,6 +28,8 @@ State = Literal[
 FINAL: frozenset[State] = frozenset({"review", "done", "gaveUp", "cancelled", "failed"})
 Mode = Literal["plan", "agent"]
 StepState = Literal["pending", "running", "done", "failed", "skipped"]
+Asks = Literal["text", "consent", "steps"]
+"""What answers a run's question: any text, one of `permissions.CHOICES`, or the steps as they shall be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Update:
     steps: tuple[Step, ...] = ()
     message: str = ""
     question: str = ""
+    asks: Asks | None = None
     review_id: str = ""
 
 
@@ -116,7 +119,11 @@ class Run:
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
     allowed: tuple[str, ...] = ()
+    confirm: bool = False
+    """In plan mode the person goes over the steps before any edit is made."""
     answer: asyncio.Future[str] | None = None
+    edited: tuple[Step, ...] | None = None
+    """The steps as the person left them, with the answer to a question for them."""
     temperature: float = 0.0
     waited: float = 0.0
     """Seconds that the run waited for the person."""
@@ -146,19 +153,19 @@ class Run:
         steps[index] = replace(steps[index], state=state)
         self.tell(steps=tuple(steps))
 
-    async def ask_human(self, question: str) -> str:
+    async def ask_human(self, question: str, asks: Asks = "text") -> str:
         """Waits for the person's answer."""
         before = self.update.state
         self.answer = asyncio.get_running_loop().create_future()
         began = time.monotonic()
-        self.tell("waiting", question=question, message="")
+        self.tell("waiting", question=question, asks=asks, message="")
         try:
             text = await self.answer
         finally:
             self.answer = None
             self.waited += time.monotonic() - began
         self.trajectory.record("human", question=question, answer=text)
-        self.tell(before, question="")
+        self.tell(before, question="", asks=None)
         return text
 
     async def ask(

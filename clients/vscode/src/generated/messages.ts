@@ -4,6 +4,8 @@ export type AttachmentKind = 'file' | 'selection' | 'symbol' | 'folder' | 'diagn
 
 export type PlanState = 'exploring' | 'planning' | 'waiting' | 'editing' | 'testing' | 'review' | 'done' | 'gaveUp' | 'cancelled' | 'failed';
 
+export type PlanAsks = 'text' | 'consent' | 'steps';
+
 export type HunkState = 'pending' | 'accepted' | 'rejected' | 'conflict' | 'failed' | 'undone';
 
 export interface Position {
@@ -58,6 +60,8 @@ export interface ChatSend {
 
 export interface ChatDelta {
   delta: string;
+  /** In the first one: a cancelled request has no answer that could tell it. */
+  conversationId?: string;
 }
 
 export interface ChatAnswer {
@@ -81,11 +85,27 @@ export interface ReviewOpened {
   reviewId: string;
 }
 
-/** `lido/chat/get`, `/delete`, `/retry`. */
+/** `lido/chat/get`, `/delete`, `/export`. */
 export interface ConversationRef {
   conversationId: string;
+}
+
+/** `lido/chat/retry`: the last question again, of `model` where one is named. */
+export interface ChatRetry {
+  conversationId: string;
+  model?: string;
   partialResultToken?: string | number;
   workDoneToken?: string | number;
+}
+
+export interface ChatRename {
+  conversationId: string;
+  title: string;
+}
+
+export interface ChatExported {
+  /** The conversation as Markdown. */
+  text: string;
 }
 
 /** `lido/chat/list`: newest first; `query` searches titles and messages. */
@@ -117,6 +137,8 @@ export interface ChatMessage {
   rating?: 'up' | 'down';
   /** False where the answer was cancelled or broke off; what came is kept. */
   complete: boolean;
+  /** What went along with a question, each with its `name`; to be sent again with an edited one. */
+  attachments: Attachment[];
 }
 
 export interface Conversation {
@@ -130,6 +152,8 @@ export interface PlanStart {
   attachments?: Attachment[];
   mode?: 'plan' | 'agent';
   testCommand?: string;
+  /** In plan mode, wait with the steps until the person has gone over them. */
+  confirmSteps?: boolean;
   workDoneToken?: string | number;
 }
 
@@ -139,10 +163,10 @@ export interface PlanStarted {
 
 export interface PlanStep {
   title: string;
-  detail: string;
+  detail?: string;
   /** Workspace-relative paths. */
-  files: string[];
-  state: 'pending' | 'running' | 'done' | 'failed' | 'skipped';
+  files?: string[];
+  state?: 'pending' | 'running' | 'done' | 'failed' | 'skipped';
 }
 
 /** `lido/plan/update`: the whole present state, not a difference. */
@@ -152,12 +176,16 @@ export interface PlanUpdate {
   steps: PlanStep[];
   message?: string;
   question?: string;
+  /** What answers `question`: any text, one of yes, always and no, or the steps. */
+  asks?: PlanAsks;
   reviewId?: string;
 }
 
 export interface PlanAnswer {
   planId: string;
   text: string;
+  /** Where the plan asks for its steps: as the person leaves them. */
+  steps?: PlanStep[];
 }
 
 export interface PlanRef {
@@ -230,6 +258,16 @@ export interface Status {
   models: ModelStatus[];
 }
 
+/** `lido/models`. */
+export interface ModelsQuery {
+}
+
+export interface Models {
+  models: ModelStatus[];
+  /** Role (chat, completion, plan) → names of the models that serve it, in fail-over order. */
+  roles: Record<string, unknown>;
+}
+
 /** `lido/metrics`: `by` names dimensions, `since` is a span such as `28d` or an ISO 8601 time. */
 export interface MetricsQuery {
   by?: string[];
@@ -243,10 +281,12 @@ export interface MetricsRows {
 /** Requests to the server, by method. */
 export interface Requests {
   'lido/chat/send': { params: ChatSend; result: ChatAnswer };
-  'lido/chat/retry': { params: ConversationRef; result: ChatAnswer };
+  'lido/chat/retry': { params: ChatRetry; result: ChatAnswer };
   'lido/chat/list': { params: ChatList; result: ConversationSummary[] };
   'lido/chat/get': { params: ConversationRef; result: Conversation };
+  'lido/chat/rename': { params: ChatRename; result: null };
   'lido/chat/delete': { params: ConversationRef; result: null };
+  'lido/chat/export': { params: ConversationRef; result: ChatExported };
   'lido/chat/apply': { params: ChatApply; result: ReviewOpened };
   'lido/plan/start': { params: PlanStart; result: PlanStarted };
   'lido/plan/answer': { params: PlanAnswer; result: null };
@@ -254,6 +294,7 @@ export interface Requests {
   'lido/review/get': { params: ReviewRef; result: Review };
   'lido/review/decide': { params: ReviewDecide; result: ReviewDecided };
   'lido/review/undo': { params: ReviewRef; result: ReviewUndone };
+  'lido/models': { params: ModelsQuery; result: Models };
   'lido/metrics': { params: MetricsQuery; result: MetricsRows };
 }
 

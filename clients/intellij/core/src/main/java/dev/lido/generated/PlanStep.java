@@ -8,4 +8,19 @@ import java.util.List;
  * @param state One of: pending, running, done, failed, skipped.
  */
 public record PlanStep(String title, String detail, List<String> files, String state) {
+    public PlanStep(String title) {
+        this(title, null, null, null);
+    }
+
+    public PlanStep withDetail(String detail) {
+        return new PlanStep(title, detail, files, state);
+    }
+
+    public PlanStep withFiles(List<String> files) {
+        return new PlanStep(title, detail, files, state);
+    }
+
+    public PlanStep withState(String state) {
+        return new PlanStep(title, detail, files, state);
+    }
 }
