@@ -200,7 +200,8 @@ def typescript() -> str:
                 inner = of(items)
                 return f"({inner})[]" if " | " in inner else f"{inner}[]"
             case {"type": "object"}:
-                return "Record<string, unknown>"
+                value = schema.get("additionalProperties")
+                return f"Record<string, {of(value) if isinstance(value, dict) else 'unknown'}>"
             case {"type": str(kind)}:
                 return {"integer": "number"}.get(kind, kind)
         raise ValueError(schema)
@@ -262,7 +263,8 @@ def java() -> dict[str, str]:
             case {"type": "array", "items": dict(items)}:
                 return f"List<{of(items, False)}>"
             case {"type": "object"}:
-                return "Map<String, Object>"
+                value = schema.get("additionalProperties")
+                return f"Map<String, {of(value, False) if isinstance(value, dict) else 'Object'}>"
             case {"type": str(kind)}:
                 plain = {"string": "String", "integer": "int", "boolean": "boolean"}[kind]
                 return plain if required else {"int": "Integer", "boolean": "Boolean"}.get(plain, plain)

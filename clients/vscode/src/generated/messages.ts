@@ -265,7 +265,7 @@ export interface ModelsQuery {
 export interface Models {
   models: ModelStatus[];
   /** Role (chat, completion, plan) → names of the models that serve it, in fail-over order. */
-  roles: Record<string, unknown>;
+  roles: Record<string, string[]>;
 }
 
 /** `lido/metrics`: `by` names dimensions, `since` is a span such as `28d` or an ISO 8601 time. */
