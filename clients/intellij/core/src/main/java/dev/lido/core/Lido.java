@@ -15,7 +15,15 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.eclipse.lsp4j.ClientInfo;
+import org.eclipse.lsp4j.CodeAction;
+import org.eclipse.lsp4j.CodeActionContext;
+import org.eclipse.lsp4j.CodeActionParams;
+import org.eclipse.lsp4j.Diagnostic;
 import org.eclipse.lsp4j.DidChangeConfigurationParams;
+import org.eclipse.lsp4j.ExecuteCommandParams;
+import org.eclipse.lsp4j.Range;
+import org.eclipse.lsp4j.TextDocumentIdentifier;
+import org.eclipse.lsp4j.jsonrpc.messages.Either;
 
 /**
  * One workspace's Lido: starts the server, starts it again when it dies, and holds what the editor talks to.
@@ -127,10 +135,20 @@ public final class Lido implements AutoCloseable {
                 .didChangeConfiguration(new DidChangeConfigurationParams(Map.of("lido", host.settings()))));
     }
 
+    /** What can be done at a place: its diagnostics fixed, its code explained, documented, tested. */
+    public CompletableFuture<List<CodeAction>> actions(String uri, Range range, List<Diagnostic> diagnostics) {
+        var params = new CodeActionParams(
+                new TextDocumentIdentifier(uri), range, new CodeActionContext(diagnostics));
+        return ask(server -> server.getTextDocumentService().codeAction(params))
+                .thenApply(found -> found == null
+                        ? List.of()
+                        : found.stream().filter(Either::isRight).map(Either::getRight).toList());
+    }
+
     /** Runs one of the server's commands. */
     public CompletableFuture<Object> execute(String command, List<Object> arguments) {
         return ask(server -> server.getWorkspaceService()
-                .executeCommand(new org.eclipse.lsp4j.ExecuteCommandParams(command, arguments)));
+                .executeCommand(new ExecuteCommandParams(command, arguments)));
     }
 
     /** Ends the server and starts it anew, also after it was given up. */

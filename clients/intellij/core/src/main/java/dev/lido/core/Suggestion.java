@@ -42,16 +42,6 @@ public final class Suggestion {
         return first instanceof com.google.gson.JsonPrimitive json ? json.getAsString() : String.valueOf(first);
     }
 
-    /**
-     * What to draw at the cursor, and how many characters after it the suggestion takes the place of; null where
-     * what stands before the cursor in {@link #range()} is not how the text begins: then it can't be drawn there.
-     *
-     * @param typed what stands between the range's start and the cursor
-     */
-    public String ghost(String typed) {
-        return text().startsWith(typed) ? text().substring(typed.length()) : null;
-    }
-
     /** Where the next word of {@code text} ends: leading blanks and one word, or one run of signs. */
     public static int wordEnd(String text) {
         int end = 0;

@@ -24,6 +24,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.lsp4j.ClientInfo;
+import org.eclipse.lsp4j.Diagnostic;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,24 +50,72 @@ class RealServerTest {
             int cursor = BEFORE.length() + before.length();
             var at = new Positions(real.open.get(uri)).at(cursor);
             Suggestion suggestion = get(real.lido.completions().request(uri, at, true, null)).orElseThrow();
-            assertEquals("x * 2", suggestion.ghost(""));
             assertEquals(at, suggestion.range().getStart());
 
+            GhostText ghost = GhostText.at(suggestion, real.open.get(uri), cursor);
+            assertEquals("x * 2", ghost.text());
             suggestion.shown();
-            real.type(uri, cursor, suggestion.text());
-            get(suggestion.accepted());
+            assertTrue(ghost.changed(cursor, 0, "x"), "typed along");
+            real.type(uri, cursor, "x");
+            assertFalse(ghost.changed(cursor + 1, 0, " * 2"), "taken");
+            real.type(uri, cursor + 1, " * 2");
             suggestion.dismissed("too late: the first outcome counts");
+            var row = completions(real);
+            assertEquals(List.of(1.0, 1.0, 0.0), List.of(row.get("shown"), row.get("accepted"), row.get("rejected")));
+        }
+    }
 
-            var second = get(real.lido.completions().request(uri, at, true, null));
-            second.ifPresent(other -> {
-                other.shown();
-                other.dismissed("escape");
-            });
-            var rows = get(real.lido.ask(server -> server.metrics(new MetricsQuery().withBy(List.of("feature")))));
-            var row = rows.rows().get(0);
-            assertEquals("completion", row.get("feature"));
-            assertEquals(1.0, row.get("accepted"));
-            assertEquals(second.isPresent() ? 1.0 : 0.0, row.get("rejected"));
+    @Test
+    void aSuggestionIsTakenByWordAndByLineThenDismissed() throws Exception {
+        try (RealServer real = new RealServer(folder, Map.of("a.py", BEFORE), answer("", "x = alpha + beta\n    return x"))) {
+            String uri = real.open("a.py", "python");
+            real.type(uri, BEFORE.length(), "\ndef f(alpha, beta):\n    ");
+            int cursor = real.open.get(uri).length();
+            var at = new Positions(real.open.get(uri)).at(cursor);
+            Suggestion suggestion = get(real.lido.completions().request(uri, at, true, null)).orElseThrow();
+            suggestion.shown();
+            GhostText ghost = GhostText.at(suggestion, real.open.get(uri), cursor);
+            int all = ghost.text().length();
+            for (boolean word : new boolean[] {true, false}) {
+                int end = word ? Suggestion.wordEnd(ghost.text()) : Suggestion.lineEnd(ghost.text());
+                String part = ghost.text().substring(0, end);
+                int offset = cursor + all - ghost.text().length();
+                assertTrue(ghost.changed(offset, 0, part), part);
+                real.type(uri, offset, part);
+            }
+            assertTrue(real.open.get(uri).toString().endsWith("x = alpha + beta"), real.open.get(uri).toString());
+            ghost.hidden("escape");
+            var row = completions(real);
+            assertEquals(1.0, row.get("shown"));
+            assertEquals(1.0, row.get("accepted"), "partly counts");
+        }
+    }
+
+    @Test
+    void whatIsDismissedIsRejected() throws Exception {
+        try (RealServer real = new RealServer(folder, Map.of("a.py", BEFORE), answer("", "1"))) {
+            String uri = real.open("a.py", "python");
+            real.type(uri, BEFORE.length(), "\ny = ");
+            var at = new Positions(real.open.get(uri)).at(real.open.get(uri).length());
+            Suggestion suggestion = get(real.lido.completions().request(uri, at, true, null)).orElseThrow();
+            suggestion.shown();
+            suggestion.dismissed("escape");
+            assertEquals(1.0, completions(real).get("rejected"));
+        }
+    }
+
+    @Test
+    void actionsAreOfferedAndRunAsAPlan() throws Exception {
+        try (RealServer real = new RealServer(folder, Map.of("a.py", BEFORE), EDIT, STEPS)) {
+            String uri = real.open("a.py", "python");
+            var range = new Positions(BEFORE).range(15, 15);
+            var problem = new Diagnostic(range, "adds instead of multiplying");
+            var actions = get(real.lido.actions(uri, range, List.of(problem)));
+            var fix = actions.stream().filter(action -> action.getTitle().contains("adds instead")).findFirst().orElseThrow();
+            get(real.lido.execute(fix.getCommand().getCommand(), fix.getCommand().getArguments()));
+            PlanUpdate update;
+            do update = take(real.plans); while (!Plans.FINAL.contains(update.state()));
+            assertEquals(PlanState.REVIEW, update.state(), update.toString());
         }
     }
 
@@ -203,6 +252,11 @@ class RealServerTest {
                 assertTrue(take(host.crashes).startsWith("false "));
             }
         }
+    }
+
+    private static Map<String, Object> completions(RealServer real) throws Exception {
+        var rows = get(real.lido.ask(server -> server.metrics(new MetricsQuery().withBy(List.of("feature")))));
+        return rows.rows().stream().filter(row -> "completion".equals(row.get("feature"))).findFirst().orElseThrow();
     }
 
     private static ReviewModel planned(RealServer real) throws Exception {
