@@ -87,7 +87,7 @@ class RealServerTest {
             ghost.hidden("escape");
             var row = completions(real);
             assertEquals(1.0, row.get("shown"));
-            assertEquals(1.0, row.get("accepted"), "partly counts");
+            assertEquals(1.0, row.get("partially_accepted"));
         }
     }
 
