@@ -10,6 +10,7 @@ import pytest
 from lsprotocol import types as lsp
 
 from lido.edits.apply import Operation
+from lido.edits.hunks import standing
 from lido.lsp.review import Abilities, workspace_edit
 from lido.workspace.documents import Document, Edit
 
@@ -27,8 +28,10 @@ def test_edit_is_bound_to_the_version_and_annotated() -> None:
     text = "a\n😀b\nc\n"
     document = Document.of(text, "file:///w/a.py", "python", 7, Path("/w/a.py"))
     start = text.index("b")
-    operation = Operation("edit", "/w/a.py", text, (Edit(start, start + 1, "B"),), ("Change it",))
-    edit = workspace_edit([operation], {"/w/a.py": document}.get, "utf-16", FULL, confirm=True)
+    operation = Operation(
+        "edit", "/w/a.py", text, (Edit(start, start + 1, "B"),), ("Change it",), confirm=True
+    )
+    edit = workspace_edit([operation], {"/w/a.py": document}.get, "utf-16", FULL)
     assert edit.changes is None
     assert edit.document_changes
     assert edit.change_annotations
@@ -50,6 +53,23 @@ def test_positions_are_in_the_clients_encoding(encoding: str, column: int) -> No
     assert edit.document_changes is None
     assert edit.changes
     assert edit.changes["file:///w/a.py"][0].range.start == lsp.Position(0, column)
+
+
+@pytest.mark.parametrize(
+    ("now", "made"),
+    [
+        ("a\nb\nc\nd\n", set()),
+        ("A\nb\nc\nd\n", {0}),
+        ("a\nb\nd\n", {1}),
+        ("A\nb\nd\n!\n", {0, 1, 2}),
+        ("a\nb\nc\nd\n!\n", {2}),
+        ("something else", {0, 1, 2}),
+    ],
+)
+def test_which_edits_were_made_is_seen_in_the_text(now: str, made: set[int]) -> None:
+    before = "a\nb\nc\nd\n"
+    edits = [Edit(0, 2, "A\n"), Edit(4, 6, ""), Edit(8, 8, "!\n")]
+    assert standing(before, edits, now) == made
 
 
 def test_creating_a_file_fills_it_in_the_same_edit() -> None:
@@ -78,6 +98,8 @@ class Editor:
         self.applied: list[lsp.WorkspaceEdit] = []
         self.shown: list[Any] = []
         self.refuse = ""
+        self.left_out: set[str] = set()
+        """New texts that the person leaves out where the editor asks first."""
         self.outcomes: list[Any] = []
         self.server.review_listeners[:] = [self.outcomes.append]
 
@@ -112,7 +134,11 @@ class Editor:
                     document.offset_at(p.line, p.character, "utf-16")
                     for p in (item.range.start, item.range.end)
                 )
-                spans.append((a, b, item.new_text))
+                assert isinstance(item, lsp.AnnotatedTextEdit)
+                assert params.edit.change_annotations
+                asks = params.edit.change_annotations[item.annotation_id].needs_confirmation
+                if not (asks and item.new_text in self.left_out):
+                    spans.append((a, b, item.new_text))
             for a, b, new in sorted(spans, reverse=True):
                 self.server.documents.replace(
                     document.uri,
@@ -204,6 +230,24 @@ async def test_a_refused_edit_changes_nothing_and_says_so(editor: Editor) -> Non
     editor.refuse = ""
     outcomes = await editor.server.reviews.decide(review.id, [review.files[0].hunks[0].id], "accept")
     assert outcomes[0].kind == "accepted"
+
+
+async def test_what_the_person_leaves_out_in_the_editors_preview_stays_pending(editor: Editor) -> None:
+    editor.open("a.py")
+    before = editor.text("a.py")
+    review = await _review(editor)
+    first, second = review.files[0].hunks
+    editor.left_out = {first.new}
+    outcomes = await editor.server.reviews.decide(review.id, [first.id, second.id], "accept", preview=True)
+    assert [(o.hunk_id, o.kind) for o in outcomes] == [(second.id, "accepted")]
+    assert "line twenty\n" in editor.text("a.py")
+    assert "line 3\n" in editor.text("a.py")
+    assert [h.state for h in editor.server.reviews.get(review.id).files[0].hunks] == ["pending", "accepted"]
+    editor.left_out = set()
+    await editor.server.reviews.decide(review.id, [first.id], "accept")
+    assert "line three\n" in editor.text("a.py")
+    undone = await editor.server.reviews.undo(review.id)
+    assert (undone.failed, editor.text("a.py")) == ((), before)
 
 
 async def test_undo_keeps_what_was_typed_since(editor: Editor) -> None:

@@ -321,7 +321,8 @@ _WORD = re.compile(r"[A-Za-z_]\w+")
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One step for the editor. `edits` refer to `text`, the document's text now. For "create", `text` is
-    the new content; `descriptions` go with `edits`."""
+    the new content; `descriptions` go with `edits`. With `confirm` the editor, where it can, shows the
+    person each of them first."""
 
     kind: Literal["edit", "create", "delete", "rename"]
     path: str
@@ -329,6 +330,7 @@ class Operation:
     edits: tuple[Edit, ...] = ()
     descriptions: tuple[str, ...] = ()
     new_path: str | None = None
+    confirm: bool = False
 
 
 ApplyEdit = Callable[[Sequence[Operation], str], Awaitable[bool]]
@@ -443,10 +445,19 @@ class Reviews:
         return any(f.path == path and r.open for r in self._reviews.values() for f in r.files)
 
     async def decide(
-        self, review_id: str, hunk_ids: Collection[str], decision: review.Decision
+        self,
+        review_id: str,
+        hunk_ids: Collection[str],
+        decision: review.Decision,
+        *,
+        preview: bool = False,
     ) -> list[Outcome]:
         """Accept or reject hunks; what is accepted is written before this returns. One outcome per id,
-        "failed" or "conflict" with a message where it could not be. Raises UnknownReviewError."""
+        "failed" or "conflict" with a message where it could not be. Raises UnknownReviewError.
+
+        With `preview` the editor asks the person about each accepted hunk first; those that it leaves out
+        stay pending, without an outcome.
+        """
         wanted = set(hunk_ids)
         async with self._lock:
             now = self.get(review_id)
@@ -455,7 +466,7 @@ class Reviews:
             decided = review.decide(now, wanted, decision)
             problem = ""
             if decided.applied:
-                problem = await self._apply(review_id, decided, wanted)
+                problem, decided = await self._apply(review_id, decided, wanted, preview)
             else:
                 self._reviews[review_id] = decided.review
             outcomes = list(_outcomes(now, decided, wanted, problem))
@@ -496,8 +507,11 @@ class Reviews:
 
     # ------------------------------------------------------------ writing
 
-    async def _apply(self, review_id: str, decided: review.Decided, wanted: set[str]) -> str:
-        """Write what was decided; "" or why not. The review moves on only if it was written."""
+    async def _apply(
+        self, review_id: str, decided: review.Decided, wanted: set[str], confirm: bool
+    ) -> tuple[str, review.Decided]:
+        """Write what was decided; "" or why not, and what was written of it: with `confirm` the person may
+        leave out some. The review moves on only if it was written."""
         changes: list[_Write] = []
         for applied in decided.applied:
             file = applied.file
@@ -533,15 +547,35 @@ class Reviews:
                     changes.append(_Write(file.path, edited, None, (), labels, file.new_path, ids))
         self._flying = (review_id, {})
         try:
+            changes = [replace(change, confirm=confirm) for change in changes]
             problem = await self._write(review_id, changes, self.get(review_id).title)
         finally:
             _, late = self._flying
             self._flying = None
+        if not problem and confirm:
+            left_out = await asyncio.to_thread(self._left_out, decided, wanted, late)
+            decided = review.decide(self.get(review_id), wanted - left_out, "accept")
         if not problem:
             self._reviews[review_id] = decided.review
         for path, text in late.items():
             self._reviews[review_id] = review.changed(self._reviews[review_id], path, text)
-        return problem
+        return problem, decided
+
+    def _left_out(self, decided: review.Decided, wanted: set[str], late: dict[str, str]) -> set[str]:
+        """The hunks that the editor did not apply though it applied others: the person said so there."""
+        found: set[str] = set()
+        for file, edits, operation in decided.applied:
+            if operation == "edit":
+                before = file.current or ""
+                now = late[file.path] if file.path in late else self._text_now(file.path)
+                standing = diff.standing(before, edits, before if now is None else now)
+                gone = {edit for n, edit in enumerate(edits) if n not in standing}
+                found |= {h.id for h in file.hunks if h.id in wanted and (h.start, h.end, h.new) in gone}
+            else:
+                there = self._text_now(file.path) is not None
+                if there != (operation == "create"):
+                    found |= {h.id for h in file.hunks if h.whole}
+        return found
 
     async def _write(
         self, review_id: str, changes: Sequence[_Write], label: str, undoes: tuple[str, ...] = ()
@@ -762,6 +796,7 @@ class _Write:
     hunks: tuple[str, ...] = ()
     codec: FileText = _UTF8
     mode: int | None = None
+    confirm: bool = False
 
     def images(self) -> list[Image]:
         images = [Image(Path(self.path), _utf8(self.before), _utf8(self.after), None, self.hunks)]
@@ -770,13 +805,16 @@ class _Write:
         return images
 
     def operation(self) -> Operation:
+        kind: Literal["edit", "create", "delete", "rename"] = "edit"
         if self.new_path is not None:
-            return Operation("rename", self.path, self.before or "", (), self.labels, self.new_path)
-        if self.before is None:
-            return Operation("create", self.path, self.after or "", (), self.labels)
-        if self.after is None:
-            return Operation("delete", self.path, self.before, (), self.labels)
-        return Operation("edit", self.path, self.before, self.edits, self.labels)
+            kind = "rename"
+        elif self.before is None:
+            kind = "create"
+        elif self.after is None:
+            kind = "delete"
+        text = (self.after if self.before is None else self.before) or ""
+        edits = self.edits if kind == "edit" else ()
+        return Operation(kind, self.path, text, edits, self.labels, self.new_path, self.confirm)
 
 
 @dataclass(frozen=True, slots=True)

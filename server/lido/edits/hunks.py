@@ -59,6 +59,29 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     return "".join(pieces)
 
 
+def standing(before: str, edits: Sequence[Edit], now: str) -> set[int]:
+    """Which of the non-overlapping `edits` of `before` were made, by their indexes, where `now` is what some
+    of them made of it. All of them where it is none of that."""
+    order = sorted(range(len(edits)), key=lambda n: (edits[n].start, edits[n].end))
+    # Where each way of choosing has come to in `now`; ways that come to the same place are one.
+    ways: dict[int, tuple[int, ...]] = {0: ()}
+    at = 0
+    for n in order:
+        edit = edits[n]
+        gap, old = before[at : edit.start], before[edit.start : edit.end]
+        after: dict[int, tuple[int, ...]] = {}
+        for place, made in ways.items():
+            if now.startswith(gap, place):
+                begin = place + len(gap)
+                if now.startswith(edit.text, begin):
+                    after.setdefault(begin + len(edit.text), (*made, n))
+                if now.startswith(old, begin):
+                    after.setdefault(begin + len(old), made)
+        ways, at = after, edit.end
+    rest = before[at:]
+    return next((set(made) for place, made in ways.items() if now[place:] == rest), set(order))
+
+
 # ---------------------------------------------------------------- line differences
 
 

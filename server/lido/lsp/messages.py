@@ -287,6 +287,8 @@ class ReviewDecide(Wire):
     review_id: Id
     hunk_ids: list[Id] = Field(max_length=100_000)
     decision: Literal["accept", "reject"]
+    preview: bool = False
+    """The editor asks about each accepted hunk first (annotations with `needs_confirmation`)."""
 
 
 class HunkOutcome(Wire):

@@ -42,7 +42,9 @@ def register(server: LidoServer) -> None:
     @server.own("lido/review/decide")
     async def decide(params: m.ReviewDecide) -> m.ReviewDecided:
         feature.get(params.review_id)
-        return await feature.decide(params.review_id, params.hunk_ids, params.decision)
+        return await feature.decide(
+            params.review_id, params.hunk_ids, params.decision, preview=params.preview
+        )
 
     @server.own("lido/review/undo")
     async def undo(params: m.ReviewRef) -> m.ReviewUndone:
@@ -100,8 +102,11 @@ def make(server: LidoServer) -> Reviews:
     from lido.edits.journal import Journal
 
     async def apply_edit(operations: Sequence[Operation], label: str) -> bool:
+        known = abilities(server.client_capabilities)
         edit = await _in_thread(server, operations, label)
-        result = await server.workspace_apply_edit_async(lsp.ApplyWorkspaceEditParams(edit, label))
+        # As a refactoring, editors that save what a refactoring touched save this, too.
+        metadata = lsp.WorkspaceEditMetadata(is_refactoring=True) if known.metadata else None
+        result = await server.workspace_apply_edit_async(lsp.ApplyWorkspaceEditParams(edit, label, metadata))
         if not result.applied and result.failure_reason:
             raise Refused(f"the editor refused it ({result.failure_reason})")
         return result.applied
@@ -205,6 +210,7 @@ class Abilities:
     def __init__(self, edit: lsp.WorkspaceEditClientCapabilities | None) -> None:
         self.document_changes = bool(edit and edit.document_changes)
         self.annotations = bool(edit and edit.change_annotation_support is not None)
+        self.metadata = bool(edit and edit.metadata_support)
         self.operations = {
             str(getattr(kind, "value", kind)) for kind in (edit.resource_operations if edit else None) or ()
         }
@@ -232,10 +238,9 @@ def workspace_edit(
     encoding: str,
     client: Abilities,
     label: str = "Lido",
-    confirm: bool = False,
 ) -> lsp.WorkspaceEdit:
     """One edit for the client. `document(path)` is the open snapshot, whose version the edit is bound to;
-    positions are in `encoding`. With `confirm`, clients that have annotations ask the person first.
+    positions are in `encoding`. Where an operation is to be confirmed, clients with annotations ask first.
 
     Create, rename and delete need ``documentChanges``; callers keep them away from clients without.
     """
@@ -244,7 +249,7 @@ def workspace_edit(
     annotations: dict[str, lsp.ChangeAnnotation] = {}
     annotated = client.document_changes and client.annotations
 
-    def annotation(description: str) -> str | None:
+    def annotation(description: str, confirm: bool) -> str | None:
         if not annotated:
             return None
         identifier = f"lido-{len(annotations)}"
@@ -265,7 +270,7 @@ def workspace_edit(
                         lsp.Position(*text.position_at(edit.end, encoding)),
                     )
                     told = operation.descriptions[n] if n < len(operation.descriptions) else ""
-                    identifier = annotation(told)
+                    identifier = annotation(told, operation.confirm)
                     edits.append(
                         lsp.TextEdit(span, edit.text)
                         if identifier is None
@@ -279,19 +284,26 @@ def workspace_edit(
                     plain[uri] = edits
             case "create":
                 options = lsp.CreateFileOptions(overwrite=False, ignore_if_exists=False)
-                changes.append(lsp.CreateFile(uri, options=options, annotation_id=annotation(described)))
+                identifier = annotation(described, operation.confirm)
+                changes.append(lsp.CreateFile(uri, options=options, annotation_id=identifier))
                 if operation.text:
                     start = lsp.Range(lsp.Position(0, 0), lsp.Position(0, 0))
                     target = lsp.OptionalVersionedTextDocumentIdentifier(uri, None)
-                    changes.append(lsp.TextDocumentEdit(target, [lsp.TextEdit(start, operation.text)]))
+                    # As one: whoever leaves out the file leaves out its text.
+                    fill = (
+                        lsp.TextEdit(start, operation.text)
+                        if identifier is None
+                        else lsp.AnnotatedTextEdit(identifier, start, operation.text)
+                    )
+                    changes.append(lsp.TextDocumentEdit(target, [fill]))
             case "delete":
-                changes.append(lsp.DeleteFile(uri, annotation_id=annotation(described)))
+                identifier = annotation(described, operation.confirm)
+                changes.append(lsp.DeleteFile(uri, annotation_id=identifier))
             case "rename":
                 new_uri = to_uri(operation.new_path or "")
                 keep = lsp.RenameFileOptions(overwrite=False, ignore_if_exists=False)
-                changes.append(
-                    lsp.RenameFile(uri, new_uri, options=keep, annotation_id=annotation(described))
-                )
+                identifier = annotation(described, operation.confirm)
+                changes.append(lsp.RenameFile(uri, new_uri, options=keep, annotation_id=identifier))
     if client.document_changes:
         return lsp.WorkspaceEdit(document_changes=changes, change_annotations=annotations or None)
     return lsp.WorkspaceEdit(changes=plain)
@@ -323,8 +335,10 @@ class _Feature:
         review = self.get(review_id)
         return [hunk.id for file in review.files for hunk in file.hunks if hunk.state == "pending"]
 
-    async def decide(self, review_id: str, hunk_ids: Sequence[str], decision: Decision) -> m.ReviewDecided:
-        outcomes = await self._server.reviews.decide(review_id, hunk_ids, decision)
+    async def decide(
+        self, review_id: str, hunk_ids: Sequence[str], decision: Decision, *, preview: bool = False
+    ) -> m.ReviewDecided:
+        outcomes = await self._server.reviews.decide(review_id, hunk_ids, decision, preview=preview)
         review = self.get(review_id)
         result = []
         for outcome in outcomes:

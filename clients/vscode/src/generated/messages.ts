@@ -224,6 +224,8 @@ export interface ReviewDecide {
   reviewId: string;
   hunkIds: string[];
   decision: 'accept' | 'reject';
+  /** The editor asks about each accepted hunk first (annotations with `needsConfirmation`). */
+  preview?: boolean;
 }
 
 export interface HunkOutcome {
