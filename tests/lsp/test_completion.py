@@ -137,3 +137,101 @@ async def test_definitions_from_other_files_reach_the_prompt(tmp_path):
         assert (
             "<|file_sep|>shop.py\nclass Basket:\n    def total_price(self, rate):" in backend.seen[-1].prompt
         )
+
+
+async def test_asked_again_where_a_suggestion_stands_there_are_several(tmp_path):
+    scripts = (Script(["one"], times=1), Script(["two"], times=1), Script(["three"], times=1))
+    async with session(tmp_path, *scripts, text="t = ‸\n") as (client, uri, cursor, _):
+        first = await client.complete_inline(uri, cursor, invoked=True)
+        assert [item.insert_text for item in first] == ["one"]
+        again = await client.complete_inline(uri, cursor, invoked=True)
+        assert again[0].insert_text == "one"
+        assert {item.insert_text for item in again} == {"one", "two", "three"}
+        await client.accept(uri, again[2])
+        row = (await rows(client))["completion"]
+        assert (row["shown"], row["accepted"]) == (1, 1)
+
+
+async def test_copilots_panel_has_several(tmp_path):
+    scripts = (Script(["one"], times=1), Script(["two"], times=1), Script(["three"], times=1))
+    async with session(tmp_path, *scripts, text="t = ‸\n") as (client, uri, _, _backend):
+        answer = await client.ask(
+            "textDocument/copilotPanelCompletion",
+            {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 4}},
+        )
+        assert {item["insertText"] for item in answer["items"]} == {"one", "two", "three"}
+
+
+async def ask_edits(client, uri, line=0):
+    where = {"textDocument": {"uri": uri, "version": 1}, "position": {"line": line, "character": 0}}
+    return (await client.ask("textDocument/copilotInlineEdit", where))["edits"]
+
+
+async def test_the_uses_of_a_renamed_function_are_the_next_edits(tmp_path):
+    text = "def ‸area(w):\n    return w\n\n\nprint(area(1))\nprint(area(2))\n"
+    async with session(tmp_path, text=text) as (client, uri, cursor, backend):
+        assert await ask_edits(client, uri) == []
+        client.replace(uri, cursor, cursor + 4, "surface")
+        edits = await ask_edits(client, uri)
+        assert [(e["range"]["start"]["line"], e["text"]) for e in edits] == [(4, "surface"), (5, "surface")]
+        assert edits[0]["textDocument"] == {"uri": uri, "version": 1}
+        assert await ask_edits(client, uri) == edits  # asked again, the same, under the same ids
+        client.protocol.notify("textDocument/didShowInlineEdit", {"item": {"command": edits[0]["command"]}})
+        document = client.documents.get(uri)
+        start = document.offset_at(4, 6, "utf-16")
+        client.replace(uri, start, start + 4, edits[0]["text"])
+        command = edits[0]["command"]
+        await client.workspace_execute_command_async(
+            lsp.ExecuteCommandParams(command["command"], command["arguments"])
+        )
+        rest = await ask_edits(client, uri, 4)
+        assert [e["range"]["start"]["line"] for e in rest] == [5]
+        client.protocol.notify("lido/completion/dismissed", {"id": rest[0]["uuid"]})
+        assert await ask_edits(client, uri, 4) == []  # declined once, not offered again
+        row = (await rows(client))["next_edit"]
+        assert (row["shown"], row["accepted"], row["rejected"]) == (2, 1, 1)
+        assert not backend.seen
+
+
+async def test_the_value_of_a_new_parameter_comes_from_the_model(tmp_path):
+    text = "def area(w‸):\n    return w\n\n\nprint(area(1))\n"
+    async with session(tmp_path, Script([", 2)"]), text=text) as (client, uri, cursor, backend):
+        assert await ask_edits(client, uri) == []
+        client.replace(uri, cursor, cursor, ", height")
+        edits = await ask_edits(client, uri)
+        assert [(e["range"]["start"], e["text"]) for e in edits] == [({"line": 4, "character": 12}, ", 2")]
+        assert "def area(w, height):" in backend.seen[0].prompt
+        assert await ask_edits(client, uri) == edits
+        assert len(backend.seen) == 1
+
+
+async def test_partial_acceptance_is_counted_in_the_clients_code_units(tmp_path):
+    async with session(tmp_path, Script(["'😀😀' + tail"]), text="t = ‸\n") as (client, uri, cursor, _):
+        item = (await client.complete_inline(uri, cursor))[0]
+        identifier = item.command.arguments[0]
+        client.protocol.notify("lido/completion/partiallyAccepted", {"id": identifier, "acceptedLength": 6})
+        client.protocol.notify("lido/completion/dismissed", {"id": identifier})
+        row = (await rows(client))["completion"]
+        assert (row["partially_accepted"], row["accepted_characters"]) == (1, 4)
+
+
+async def test_a_later_session_answers_from_what_an_earlier_one_found(tmp_path):
+    async with session(tmp_path, Script(["'x'"]), text="t = ‸\n") as (client, uri, cursor, _):
+        assert (await client.complete_inline(uri, cursor))[0].insert_text == "'x'"
+    async with session(tmp_path, Script(["'y'"]), text="t = ‸\n") as (client, uri, cursor, backend):
+        # The cache is read with the first request; the second finds it there.
+        await client.complete_inline(uri, 0)
+        assert (await client.complete_inline(uri, cursor))[0].insert_text == "'x'"
+        assert len(backend.seen) <= 1
+
+
+async def test_the_status_reaches_copilots_clients_in_their_words(tmp_path):
+    from fakes.raw_client import RawClient
+
+    editor = {"editorInfo": {"name": "Neovim", "version": "0.11"}, "editorPluginInfo": {"name": "x"}}
+    async with RawClient(tmp_path, {"completion": {"enabled": False}}, **editor) as client:
+        assert await client.notified("didChangeStatus") == {
+            "message": "Completions are switched off",
+            "kind": "Inactive",
+            "busy": False,
+        }

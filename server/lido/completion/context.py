@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lido.completion.prompt import Snippet
+from lido.workspace import syntax
 from lido.workspace.documents import Document
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from lido.workspace.recent import RecentEdit
 
 CHARACTERS_PER_TOKEN = 3.2
-"""Code in current vocabularies; measured on Python and TypeScript with the Qwen2.5-Coder tokeniser."""
+"""Code in current vocabularies, until the backend's own counts tell; measured on Python and TypeScript with
+the Qwen2.5-Coder tokeniser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,13 @@ class Budget:
     elsewhere: int = 0
 
 
-def budget(context_window: int, max_tokens: int, tokens_per_second: float | None, small: bool) -> Budget:
+def budget(
+    context_window: int,
+    max_tokens: int,
+    tokens_per_second: float | None,
+    small: bool,
+    characters_per_token: float | None = None,
+) -> Budget:
     """What fits the model's window, and what it can read in about a second and a half.
 
     `tokens_per_second` is the backend's measured prompt speed, None before the first answer. The suffix
@@ -48,10 +56,9 @@ def budget(context_window: int, max_tokens: int, tokens_per_second: float | None
     suffix = min(tokens // 4, max(48, int(speed * 0.5)))
     # Code from elsewhere stays the same for many keystrokes, but is read in full once.
     elsewhere = tokens // 3 if tokens >= 1000 else tokens // 5
+    density = characters_per_token or CHARACTERS_PER_TOKEN
     return Budget(
-        int((tokens - suffix - elsewhere) * CHARACTERS_PER_TOKEN),
-        int(suffix * CHARACTERS_PER_TOKEN),
-        int(elsewhere * CHARACTERS_PER_TOKEN),
+        int((tokens - suffix - elsewhere) * density), int(suffix * density), int(elsewhere * density)
     )
 
 
@@ -69,6 +76,14 @@ def before(document: Document, offset: int, characters: int) -> str:
     if document.line_start(line) < start:
         line += 1
     return document.slice(min(document.line_start(line), offset), offset)
+
+
+def head(parsed: syntax.Parsed, offset: int, cut: int, characters: int) -> str:
+    """What the model needs of the text that `before` left out, in front of `cut`: the imports, and the first
+    lines of the scopes around the cursor. The same while the cut and the scope are the same."""
+    kept = [syntax.imports(parsed, characters), *syntax.scopes(parsed, offset, cut)]
+    text = "\n".join(part for part in kept if part)
+    return text + "\n" if text and len(text) <= 2 * characters else ""
 
 
 def after(document: Document, offset: int, characters: int) -> str:
@@ -128,8 +143,8 @@ class Elsewhere:
         blocked: Callable[[Path], str | None] = lambda _: None,
     ) -> None:
         self._index = index
-        self._documents = documents
-        self._edits = edits
+        self.documents = documents
+        self.edits = edits
         self._relative = relative
         self._blocked = blocked
         self._chosen: OrderedDict[str, _Chosen] = OrderedDict()
@@ -205,7 +220,7 @@ class Elsewhere:
 
     def _lately(self, document: Document, words: list[str]) -> list[tuple[float, Snippet]]:
         found = []
-        for edit in self._edits()[:8]:
+        for edit in self.edits()[:8]:
             if edit.uri == document.uri or edit.path is None or self._blocked(edit.path):
                 continue
             shared = len(set(_words(edit.after)) & set(words))
@@ -215,7 +230,7 @@ class Elsewhere:
 
     def _alike_open(self, document: Document, words: frozenset[str]) -> list[tuple[float, Snippet]]:
         found = []
-        for other in self._documents()[:12]:
+        for other in self.documents()[:12]:
             if other.uri == document.uri or other.path is None or other.line_count > 20_000:
                 continue
             if self._blocked(other.path):

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lido.completion import context, prompt, shaping
+from lido.completion import context, next_edit, prompt, shaping
+from lido.completion.cache import Cache, Finished, Here, Spot
 from lido.completion.filters import Place
+from lido.completion.next_edit import NextEdit
 from lido.models.base import Backend, ChatRequest, ModelError, TextRequest, Usage
 from lido.settings import CompletionSettings
 from lido.workspace import syntax
@@ -25,14 +26,14 @@ from lido.workspace.documents import Document, Edit
 
 if TYPE_CHECKING:
     from lido.events.attribution import Tracker
+    from lido.events.schema import Feature
     from lido.models.registry import Models
+    from lido.workspace.recent import RecentEdit
 
 Trigger = Literal["invoked", "automatic"]
 
-REMEMBERED = 64
-"""Finished suggestions kept for reuse, over all documents."""
-ANCHOR = 200
-"""Characters before the cursor that must be the same for a suggestion to be used again."""
+ALTERNATIVES = 2
+"""How many more answers are asked for where someone wants to choose."""
 GRACE = 0.25
 """Seconds that a generation which agrees with the typing waits for the next request."""
 
@@ -51,64 +52,23 @@ class Suggestion:
     reused: bool = False
 
 
-@dataclass(slots=True)
-class _Spot:
-    """Where something was asked for, and what must be there still for it to hold."""
-
-    uri: str
-    offset: int
-    anchor: str
-    suffix: str
-
-    @classmethod
-    def at(cls, document: Document, offset: int) -> _Spot:
-        return cls(
-            document.uri,
-            offset,
-            document.slice(offset - ANCHOR, offset),
-            document.slice(offset, offset + ANCHOR),
-        )
-
-    def typed_since(self, document: Document, offset: int) -> str | None:
-        """What was typed at the place since; None where anything else changed."""
-        if offset < self.offset or document.uri != self.uri or offset - self.offset > 2000:
-            return None
-        if document.slice(offset, offset + ANCHOR) != self.suffix:
-            return None
-        if document.slice(max(0, self.offset - ANCHOR), self.offset) != self.anchor:
-            return None
-        return document.slice(self.offset, offset)
-
-    def deleted_since(self, document: Document, offset: int) -> str | None:
-        """What was deleted right before the place since; None where anything else changed, or where that
-        was more than part of a line."""
-        count = self.offset - offset
-        if not 0 < count <= 32 or document.slice(offset, offset + ANCHOR) != self.suffix:
-            return None
-        kept, deleted = self.anchor[:-count], self.anchor[-count:]
-        if "\n" in deleted or len(deleted) < count:
-            return None
-        return deleted if document.slice(max(0, offset - len(kept)), offset) == kept else None
-
-
-@dataclass(slots=True)
-class _Finished:
-    spot: _Spot
-    id: str
-    text: str
-
-
 @dataclass(eq=False)
 class _Generation:
     """One answer of a model under way."""
 
-    spot: _Spot
+    spot: Spot
     trigger: Trigger
     id: str = ""
     place: Place = _NOWHERE
     parsed: syntax.Parsed | None = None
     stripped: str = ""
     """Blanks before the cursor that were left out of the prompt."""
+    asked: int = 0
+    """Characters of the prompt, 0 where it was no plain text."""
+    feature: Feature = "completion"
+    temperature: float = 0.0
+    extra: tuple[prompt.Snippet, ...] = ()
+    """What must be in the prompt whatever the budget."""
     said: str = ""
     """As the model says it, so far."""
     text: str = ""
@@ -154,6 +114,7 @@ class Completer:
         relative: Callable[[Path], str] = lambda path: path.name,
         elsewhere: context.Elsewhere | None = None,
         repository: str = "",
+        cache: Cache | None = None,
         on_request: Callable[[], None] = lambda: None,
         on_close: Callable[[], Iterable[Awaitable[None]]] = tuple,
     ) -> None:
@@ -166,10 +127,15 @@ class Completer:
         self._repository = repository
         self._on_request = on_request
         self._on_close = on_close
-        self._finished: OrderedDict[tuple[str, int], _Finished] = OrderedDict()
+        self._cache = cache or Cache()
+        self._loading: asyncio.Task[None] | None = None
+        self._offered: dict[tuple[str, str, str], tuple[str, str]] = {}
+        """Next edits by what they are, with their ids and texts: what was declined is not offered again."""
         self._running: dict[str, _Generation] = {}
         self._rhythm = _Rhythm()
         self._speed: dict[str, float] = {}
+        self._density: dict[str, float] = {}
+        """Characters per token of each backend's tokeniser, as its own counts tell."""
         self._latency = 0.3
         """Moving mean of the seconds from a request to its whole answer."""
         self._trees = syntax.Trees()
@@ -186,8 +152,12 @@ class Completer:
         offset: int,
         trigger: Trigger = "automatic",
         selected: tuple[int, int, str] | None = None,
+        *,
+        several: bool = False,
     ) -> list[Suggestion]:
-        """At most one suggestion for the cursor. Raises ModelError where the model failed.
+        """The suggestion for the cursor, if there is one; after it, others, where `several` are wanted or
+        where someone asks explicitly though a suggestion stands there. Raises ModelError where the model
+        failed.
 
         `selected` is the entry of the editor's own completion list that is highlighted: offsets that it
         will replace, and its text; the suggestion then begins with it.
@@ -195,6 +165,8 @@ class Completer:
         settings = self._settings()
         if not settings.enabled or not settings.languages.get(document.language, True):
             return []
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load(), name="load completions")
         if document.path is not None and not await self._may_leave(document.path):
             return []
         start, end, head = selected or (offset, offset, "")
@@ -202,23 +174,33 @@ class Completer:
             document = document.replaced(Edit(start, max(end, offset), head), document.version)
             offset = start + len(head)
         me = self._latest[document.uri] = object()
-        found = self._reuse(document, offset)
+        here = Here.at(document, offset)
+        found = self._reuse(document, here)
         if found is None:
-            generation = self._join(document, offset)
+            generation = self._join(here)
             if generation is None:
                 if trigger == "automatic" and not await self._pause(document.uri, me, settings):
                     return []
-                generation = self._join(document, offset) or self._start(document, offset, trigger, settings)
-            found = await self._wait(generation, document, offset)
+                generation = self._join(here) or self._start(document, here, trigger, settings)
+            found = await self._wait(generation, here)
             if found is None and self._latest.get(document.uri) is me and generation.spot.offset != offset:
                 # It was under way for what stood there before, and turned out not to be what was typed.
                 self._cancel(generation)
-                generation = self._start(document, offset, trigger, settings)
-                found = await self._wait(generation, document, offset)
+                generation = self._start(document, here, trigger, settings)
+                found = await self._wait(generation, here)
         if found is None or not found[1]:
             return []
         identifier, text, reused = found
-        return [Suggestion(identifier, head + text, start, max(end, start) if selected else offset, reused)]
+        stop = max(end, start) if selected else offset
+        suggestions = [Suggestion(identifier, head + text, start, stop, reused)]
+        # Someone who asks again where a suggestion stands already wants another one.
+        if several or (trigger == "invoked" and reused):
+            for identifier, other in await self._alternatives(document, here, text, settings):
+                suggestions.append(Suggestion(identifier, head + other, start, stop))
+        return suggestions
+
+    async def _load(self) -> None:
+        self._cache.restore(await asyncio.to_thread(self._cache.load))
 
     async def _may_leave(self, path: Path) -> bool:
         now = time.monotonic()
@@ -240,39 +222,22 @@ class Completer:
 
     # ------------------------------------------------------------------ reusing
 
-    def _reuse(self, document: Document, offset: int) -> tuple[str, str, bool] | None:
+    def _reuse(self, document: Document, here: Here) -> tuple[str, str, bool] | None:
         """A finished suggestion that what was typed since agrees with, less what was typed; or one that was
         made a few characters further on, with what was deleted since. "" where it is known that nothing
         is worth showing here."""
-        nearby: tuple[_Finished, str] | None = None
-        for key, finished in reversed(self._finished.items()):
-            if finished.spot.uri != document.uri:
-                continue
-            typed = finished.spot.typed_since(document, offset)
-            if typed is None:
-                deleted = finished.spot.deleted_since(document, offset)
-                if nearby is None and deleted and finished.text:
-                    nearby = finished, deleted
-                continue
-            if not finished.text.startswith(typed) or (typed and finished.text == typed):
-                continue
-            self._finished.move_to_end(key)
+        if (known := self._cache.typed(here)) is not None:
+            finished, typed = known
             return self._again(finished, document, len(typed)), finished.text[len(typed) :], True
-        if nearby is not None:
-            finished, deleted = nearby
-            spot = _Spot.at(document, offset)
-            identifier = self._tracker.requested("completion", document.language)
-            self._remember(spot, identifier, deleted + finished.text)
-            return (
-                self._again(self._finished[spot.uri, spot.offset], document, 0),
-                deleted + finished.text,
-                True,
-            )
+        if (known := self._cache.deleted(here)) is not None:
+            finished, deleted = known
+            text = deleted + finished.text
+            return self._again(self._cache.remember(Spot.of(here), "", text), document, 0), text, True
         return None
 
-    def _again(self, finished: _Finished, document: Document, matched: int) -> str:
-        """The id under which it is shown again: a new one where its outcome is recorded already."""
-        if self._tracker.is_open(finished.id):
+    def _again(self, finished: Finished, document: Document, matched: int) -> str:
+        """The id under which it is shown again: a new one where it has none that is open."""
+        if finished.id and self._tracker.is_open(finished.id):
             self._tracker.typed_through(finished.id, matched)
             return finished.id
         finished.id = self._tracker.requested("completion", document.language)
@@ -286,22 +251,20 @@ class Completer:
         )
         return finished.id
 
-    def _join(self, document: Document, offset: int) -> _Generation | None:
+    def _join(self, here: Here) -> _Generation | None:
         """The generation under way, where what was typed since agrees with it; else it is cancelled."""
-        generation = self._running.get(document.uri)
+        generation = self._running.get(here.uri)
         if generation is None:
             return None
-        typed = generation.spot.typed_since(document, offset)
+        typed = generation.spot.typed_since(here)
         if typed is not None and generation.agrees(typed):
             return generation
         self._cancel(generation)
         return None
 
-    async def _wait(
-        self, generation: _Generation, document: Document, offset: int
-    ) -> tuple[str, str, bool] | None:
+    async def _wait(self, generation: _Generation, here: Here) -> tuple[str, str, bool] | None:
         """What the generation brings for this request, None where it disagrees with what was typed."""
-        typed = generation.spot.typed_since(document, offset)
+        typed = generation.spot.typed_since(here)
         if typed is None:
             return None
         generation.waiters += 1
@@ -340,7 +303,7 @@ class Completer:
         if generation is None:
             return
         last = edits[-1]
-        typed = generation.spot.typed_since(after, last.start + len(last.text))
+        typed = generation.spot.typed_since(Here.at(after, last.start + len(last.text)))
         if typed is None or not generation.agrees(typed):
             self._cancel(generation)
         else:
@@ -352,8 +315,6 @@ class Completer:
         self._latest.pop(uri, None)
         self._trees.forget(uri)
         self._elsewhere.forget(uri)
-        for key in [key for key in self._finished if key[0] == uri]:
-            del self._finished[key]
 
     def _cancel(self, generation: _Generation) -> None:
         if self._running.get(generation.spot.uri) is generation:
@@ -366,21 +327,25 @@ class Completer:
     # ------------------------------------------------------------------ generating
 
     def _start(
-        self, document: Document, offset: int, trigger: Trigger, settings: CompletionSettings
+        self, document: Document, here: Here, trigger: Trigger, settings: CompletionSettings
     ) -> _Generation:
-        generation = _Generation(_Spot.at(document, offset), trigger)
+        generation = _Generation(Spot.of(here), trigger)
         self._changed_since.discard(document.uri)
         self._running[document.uri] = generation
         generation.task = asyncio.create_task(
-            self._generate(generation, document, offset, settings), name="completion"
+            self._generate(generation, document, here.offset, settings), name="completion"
         )
         return generation
 
     async def _generate(
-        self, generation: _Generation, document: Document, offset: int, settings: CompletionSettings
+        self,
+        generation: _Generation,
+        document: Document,
+        offset: int,
+        settings: CompletionSettings,
     ) -> None:
         began = time.perf_counter()
-        generation.id = self._tracker.requested("completion", document.language)
+        generation.id = self._tracker.requested(generation.feature, document.language)
         self._on_request()
         first: float | None = None
         usage: Usage | None = None
@@ -389,7 +354,8 @@ class Completer:
         try:
             # `build` runs in a thread: parsing and gathering context never hold up the loop.
             stream = self._models.stream(
-                "completion", lambda asked: self._request(asked, generation, document, offset, settings)
+                "completion",
+                lambda asked: self._request(asked, generation, document, offset, settings),
             )
             async with aclosing(stream) as chunks:
                 async for answering, chunk in chunks:
@@ -403,36 +369,40 @@ class Completer:
                         generation.tell()
                         if shaping.finished(generation.text, generation.place):
                             break
-            text = await asyncio.to_thread(
-                shaping.shape, generation.text, generation.place, generation.parsed, offset, cut
-            )
-            if "\r\n" in document.slice(offset - 2000, offset + 2000):
-                text = text.replace("\n", "\r\n")
-            latency = time.perf_counter() - began
-            if backend is not None and first:
-                self._latency += 0.3 * (latency - self._latency)
-                if usage is not None:
-                    self._learn(backend.name, usage, first)
-            self._tracker.answered(
-                generation.id,
-                text,
-                uri=document.uri,
-                start=offset,
-                model=backend.model if backend else "",
-                backend=backend.provider if backend else "",
-                latency_ms=round(latency * 1000, 1),
-                first_token_ms=round(first * 1000, 1) if first else None,
-                prompt_tokens=usage.prompt_tokens if usage else None,
-                completion_tokens=usage.completion_tokens if usage else None,
-            )
-            generation.result = text
-            self._remember(generation.spot, generation.id, text)
+                text = await asyncio.to_thread(
+                    shaping.shape, generation.text, generation.place, generation.parsed, offset, cut
+                )
+                if "\r\n" in document.slice(offset - 2000, offset + 2000):
+                    text = text.replace("\n", "\r\n")
+                latency = time.perf_counter() - began
+                if backend is not None and first:
+                    self._latency += 0.3 * (latency - self._latency)
+                    if usage is not None:
+                        self._learn(backend.name, usage, first, generation.asked)
+                self._tracker.answered(
+                    generation.id,
+                    text,
+                    # The document tells nothing of an edit elsewhere: the client says what became of it.
+                    uri=document.uri if generation.feature == "completion" else "",
+                    start=offset if generation.feature == "completion" else -1,
+                    model=backend.model if backend else "",
+                    backend=backend.provider if backend else "",
+                    latency_ms=round(latency * 1000, 1),
+                    first_token_ms=round(first * 1000, 1) if first else None,
+                    prompt_tokens=usage.prompt_tokens if usage else None,
+                    completion_tokens=usage.completion_tokens if usage else None,
+                )
+                generation.result = text
+                if generation.feature == "completion" and not generation.temperature:
+                    self._cache.remember(generation.spot, generation.id, text)
+                generation.tell()  # the person need not wait for the stream to be closed
         except ModelError as error:
             generation.error = error
             self._tracker.failed(generation.id, error.kind)
         except asyncio.CancelledError:
-            self._tracker.dropped(generation.id)
-            generation.result = ""
+            if generation.result is None:
+                self._tracker.dropped(generation.id)
+                generation.result = ""
             raise
         finally:
             if self._running.get(document.uri) is generation:
@@ -442,12 +412,28 @@ class Completer:
             generation.parsed = None
             generation.tell()
 
-    def _remember(self, spot: _Spot, identifier: str, text: str) -> None:
-        key = spot.uri, spot.offset
-        self._finished.pop(key, None)
-        self._finished[key] = _Finished(spot, identifier, text)
-        while len(self._finished) > REMEMBERED:
-            self._finished.popitem(last=False)
+    async def _alternatives(
+        self, document: Document, here: Here, known: str, settings: CompletionSettings
+    ) -> list[tuple[str, str]]:
+        """Other answers than `known`, with their ids: as many as come in little more than the usual time."""
+        generations = [_Generation(Spot.of(here), "invoked", temperature=0.8) for _ in range(ALTERNATIVES)]
+        tasks = [
+            asyncio.create_task(
+                self._generate(generation, document, here.offset, settings),
+                name="alternative completion",
+            )
+            for generation in generations
+        ]
+        try:
+            await asyncio.wait(tasks, timeout=max(1.0, 2 * self._latency))
+        finally:
+            for task in tasks:
+                task.cancel()
+        found: dict[str, str] = {}
+        for generation in generations:
+            if generation.result and generation.result != known:
+                found.setdefault(generation.result, generation.id)
+        return [(identifier, text) for text, identifier in found.items()]
 
     def _request(
         self,
@@ -473,27 +459,150 @@ class Completer:
         max_tokens = shaping.TOKENS[place.mode]
         if able.small:
             max_tokens = max_tokens * 2 // 3
-        room = context.budget(able.context_window, max_tokens, self._speed.get(backend.name), able.small)
+        room = context.budget(
+            able.context_window,
+            max_tokens,
+            self._speed.get(backend.name),
+            able.small,
+            self._density.get(backend.name),
+        )
         prefix = context.before(document, offset, room.prefix)
+        if parsed is not None and len(prefix) < offset:
+            prefix = context.head(parsed, offset, offset - len(prefix), room.prefix // 5) + prefix
         hole = prompt.Hole(
             path=self._relative(document.path) if document.path else "",
             language=document.language,
             prefix=prefix,
             suffix=context.after(document, offset, room.suffix),
             repository=self._repository,
-            snippets=self._elsewhere.snippets(document, offset, room.elsewhere),
+            snippets=(*generation.extra, *self._elsewhere.snippets(document, offset, room.elsewhere)),
         )
         if able.fim != "none":
             bare = prefix.rstrip(" \t")
             generation.stripped = prefix[len(bare) :]
             hole = replace(hole, prefix=bare)
-        made = prompt.request(hole, able, backend.model, max_tokens)
+        made = prompt.request(hole, able, backend.model, max_tokens, generation.temperature)
+        if isinstance(made, TextRequest):
+            generation.asked = len(made.prompt)
         if isinstance(made, TextRequest) and place.mode == "line" and place.line_before.strip():
             made = replace(made, stop=(*made.stop, "\n"))
         return made
 
-    def _learn(self, name: str, usage: Usage, first: float) -> None:
-        """The backend's prompt speed, from prompts of which enough had to be read anew."""
+    # ------------------------------------------------------------------ next edits
+
+    async def next_edits(self, document: Document, offset: int) -> list[tuple[str, NextEdit]]:
+        """What the latest edit asks for elsewhere in `document` and the other open ones, with the ids of the
+        suggestions; the nearest to the cursor first. Raises ModelError."""
+        settings = self._settings()
+        if not settings.enabled or not settings.languages.get(document.language, True):
+            return []
+        if document.path is not None and not await self._may_leave(document.path):
+            return []
+        now = time.monotonic()
+        found: list[NextEdit] = []
+        others = [other for other in self._elsewhere.documents() if other.uri != document.uri]
+        for edit in self._elsewhere.edits():
+            if now - edit.time > next_edit.FRESH or found:
+                break
+            found = await asyncio.to_thread(self._follow_up, edit, (document, *others))
+            if not found and (change := next_edit.signature(edit)) and next_edit.wants_value(change):
+                return await self._arguments(change, edit, document, offset, settings)
+        offered: list[tuple[str, NextEdit]] = []
+        for each in next_edit.nearest(found, document.uri, offset):
+            key = self._key(each)
+            if key not in self._offered:
+                identifier = self._tracker.requested("next_edit", each.document.language)
+                self._tracker.answered(identifier, each.text, latency_ms=0.0)
+                self._offer(key, identifier, each.text)
+            if (again := self._again_offered(key)) is not None:
+                offered.append((again[0], each))
+        return offered
+
+    def _key(self, edit: NextEdit) -> tuple[str, str, str]:
+        line = edit.document.line_text(edit.document.line_at(edit.start))
+        return edit.document.uri, line, edit.text
+
+    def _again_offered(self, key: tuple[str, str, str]) -> tuple[str, str] | None:
+        """Id and text of what was offered before and not declined."""
+        known = self._offered.get(key)
+        return known if known and self._tracker.is_open(known[0]) else None
+
+    def _offer(self, key: tuple[str, str, str], identifier: str, text: str) -> None:
+        self._offered[key] = identifier, text
+        while len(self._offered) > 200:
+            del self._offered[next(iter(self._offered))]
+
+    def _follow_up(self, edit: RecentEdit, documents: Sequence[Document]) -> list[NextEdit]:
+        """What follows by syntax alone. Runs in a thread."""
+        rename, change = next_edit.renamed(edit), next_edit.signature(edit)
+        if rename is not None and not next_edit.defines(edit.after, rename.new):
+            rename = None
+        found: list[NextEdit] = []
+        for document in documents:
+            if document.line_count > 20_000 or not (rename or change):
+                continue
+            parsed = self._trees.of(document)
+            if rename is not None and document.language == documents[0].language:
+                found += next_edit.uses(rename, edit, document, parsed)
+            elif change is not None:
+                for start, end in next_edit.calls(change.name, document, edit, parsed):
+                    arguments = document.slice(start, end)
+                    if (less := next_edit.without(change, arguments)) is not None:
+                        found.append(NextEdit(document, start, end, less))
+        return found
+
+    async def _arguments(
+        self,
+        change: next_edit.Signature,
+        edit: RecentEdit,
+        document: Document,
+        offset: int,
+        settings: CompletionSettings,
+    ) -> list[tuple[str, NextEdit]]:
+        """The value of the added parameter at the nearest call, from the model."""
+
+        def places() -> list[NextEdit]:
+            found = next_edit.calls(change.name, document, edit, self._trees.of(document))
+            short = [
+                NextEdit(document, end, end, "")
+                for start, end in found
+                if len(next_edit.split(document.slice(start, end))) < len(change.after)
+                or not document.slice(start, end).strip()
+            ]
+            return next_edit.nearest(short, document.uri, offset)
+
+        own = self._relative(document.path) if document.path else ""
+        for place in (await asyncio.to_thread(places))[:2]:
+            key = self._key(replace(place, text=change.after[-1]))
+            if key in self._offered:
+                if (again := self._again_offered(key)) is not None:
+                    return [(again[0], replace(place, text=again[1]))]
+                continue
+            generation = _Generation(
+                Spot.of(Here.at(document, place.start)),
+                "invoked",
+                feature="next_edit",
+                extra=(prompt.Snippet(own, edit.after.strip()),),
+            )
+            await self._generate(generation, document, place.start, settings)
+            if generation.error is not None:
+                raise generation.error
+            text = generation.result or ""
+            empty = document.slice(place.start - 1, place.start) == "("
+            if text and "\n" not in text and (empty or text.lstrip().startswith(",")):
+                self._offer(key, generation.id, text)
+                return [(generation.id, replace(place, text=text))]
+            self._tracker.dropped(generation.id)
+        return []
+
+    def _learn(self, name: str, usage: Usage, first: float, asked: int) -> None:
+        """The backend's prompt speed, from prompts of which enough had to be read anew, and how much text
+        its tokens hold."""
+        if asked > 500 and usage.prompt_tokens:
+            density = min(6.0, max(1.0, asked / usage.prompt_tokens))
+            # In steps: a budget that moved with every answer would cut every prompt elsewhere.
+            if abs(density / self._density.get(name, context.CHARACTERS_PER_TOKEN) - 1) > 0.15:
+                self._density[name] = density
         read = usage.prompt_tokens - usage.cached_tokens
         if read >= 64 and first > 0.05:
             speed = read / first
@@ -506,6 +615,9 @@ class Completer:
             self._cancel(generation)
         if tasks:
             await asyncio.wait(tasks, timeout=2)
+        if self._loading is not None:
+            await asyncio.gather(self._loading, return_exceptions=True)
+            await asyncio.to_thread(self._cache.save, self._cache.rows())
         await asyncio.gather(*self._on_close())
 
 

@@ -166,6 +166,11 @@ class Tracker:
         if found := self._open.get(suggestion_id):
             found.matched = length
 
+    def text(self, suggestion_id: str) -> str:
+        """What it says, while it has no outcome yet."""
+        found = self._open.get(suggestion_id)
+        return found.text if found else ""
+
     def is_open(self, suggestion_id: str) -> bool:
         """Whether it has no outcome yet."""
         return suggestion_id in self._open

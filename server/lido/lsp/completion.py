@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcInvalidParams
+
+from lido.workspace.documents import column
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +31,7 @@ log = logging.getLogger(__name__)
 
 def make(server: LidoServer) -> Completer:
     """The service, following the session's documents, with an index for each workspace root."""
+    from lido.completion.cache import Cache
     from lido.completion.context import Elsewhere
     from lido.completion.engine import Completer
     from lido.workspace.index import Index
@@ -45,6 +50,7 @@ def make(server: LidoServer) -> Completer:
         for index in present():
             index.refresh(older_than=60)
 
+    name = hashlib.sha256("\n".join(map(str, server.roots)).encode()).hexdigest()[:16]
     recent = Recent()
     elsewhere = Elsewhere(
         present,
@@ -61,6 +67,7 @@ def make(server: LidoServer) -> Completer:
         server.files.name,
         elsewhere,
         server.project,
+        Cache(server.home.cache / "completions" / f"{name}.jsonl"),
         on_request=refresh,
         on_close=lambda: [index.close() for index in indexes.values()],
     )
@@ -79,6 +86,7 @@ def _latest_first(server: LidoServer, recent: Recent) -> list[Document]:
 
 
 def register(server: LidoServer) -> None:
+    converter = server.protocol._converter
     explicit: set[str] = set()
     """Methods by which this editor has said what was shown: then nothing is guessed."""
     warmed: list[bool] = []
@@ -129,7 +137,7 @@ def register(server: LidoServer) -> None:
 
     @server.own("lido/completion/partiallyAccepted")
     def partially_accepted(params: CompletionOutcome) -> None:
-        server.tracker.partially_accepted(params.id, params.accepted_length or 0)
+        partly(params.id, params.accepted_length or 0, server.encoding)
 
     @server.own("lido/completion/dismissed")
     def dismissed(params: CompletionOutcome) -> None:
@@ -145,7 +153,46 @@ def register(server: LidoServer) -> None:
     @server.feature("textDocument/didPartiallyAcceptCompletion")
     def did_partially_accept(params: Any) -> None:
         length = params.get("acceptedLength", 0) if isinstance(params, dict) else 0
-        server.tracker.partially_accepted(copilot_id(params), length if isinstance(length, int) else 0)
+        partly(copilot_id(params), length if isinstance(length, int) else 0, "utf-16")
+
+    @server.feature("textDocument/copilotPanelCompletion")
+    async def panel_completion(params: Any) -> dict[str, Any]:
+        document, offset = where(params)
+        if document is None:
+            return {"items": []}
+        found = await suggest(document, offset, "invoked", None, several=True)
+        return {"items": [converter.unstructure(item(document, suggestion)) for suggestion in found]}
+
+    @server.feature("textDocument/copilotInlineEdit")
+    async def inline_edit(params: Any) -> dict[str, Any]:
+        from lido.models.base import ModelError
+
+        await server.configured.wait()
+        document, offset = where(params)
+        if document is None:
+            return {"edits": []}
+        try:
+            found = await server.completer.next_edits(document, offset)
+        except ModelError as error:
+            server.model_failed(error, tell=False)
+            return {"edits": []}
+        return {
+            "edits": [
+                {
+                    "uuid": identifier,
+                    "text": edit.text,
+                    "range": converter.unstructure(server.range(edit.document, edit.start, edit.end)),
+                    "textDocument": {"uri": edit.document.uri, "version": edit.document.version},
+                    "command": {"title": "Accepted", "command": ACCEPTED, "arguments": [identifier]},
+                }
+                for identifier, edit in found
+                if server.document(edit.document.uri) is edit.document
+            ]
+        }
+
+    @server.feature("textDocument/didShowInlineEdit")
+    def did_show_edit(params: Any) -> None:
+        server.tracker.shown(copilot_id(params))
 
     @server.feature("textDocument/didFocus")
     def did_focus(params: Any) -> None:
@@ -159,6 +206,20 @@ def register(server: LidoServer) -> None:
     def sign_in(params: Any) -> dict[str, str]:
         return {"status": "AlreadySignedIn", "user": "lido"}
 
+    def where(params: Any) -> tuple[Document | None, int]:
+        """The document and the offset in a Copilot client's message."""
+        try:
+            document = server.document(str(params["textDocument"]["uri"]))
+            line, character = int(params["position"]["line"]), int(params["position"]["character"])
+        except (KeyError, TypeError, ValueError):
+            raise JsonRpcInvalidParams("textDocument.uri and position are needed") from None
+        return document, server.offset(document, lsp.Position(line, character)) if document else 0
+
+    def partly(identifier: str, length: int, encoding: str) -> None:
+        """`length` in code units of `encoding`."""
+        text = server.tracker.text(identifier)
+        server.tracker.partially_accepted(identifier, column(text, length, encoding))
+
     def wanted_as_items() -> bool:
         chosen = server.settings.completion.as_completion_items
         if chosen is not None:
@@ -167,13 +228,18 @@ def register(server: LidoServer) -> None:
         return not (able and able.inline_completion)
 
     async def suggest(
-        document: Document, offset: int, trigger: Trigger, selected: tuple[int, int, str] | None
+        document: Document,
+        offset: int,
+        trigger: Trigger,
+        selected: tuple[int, int, str] | None,
+        *,
+        several: bool = False,
     ) -> list[Suggestion]:
         from lido.models.base import ModelError
 
         await server.configured.wait()
         try:
-            found = await server.completer.complete(document, offset, trigger, selected)
+            found = await server.completer.complete(document, offset, trigger, selected, several=several)
         except ModelError as error:
             server.model_failed(error, tell=trigger == "invoked")
             return []

@@ -116,6 +116,8 @@ class LidoServer(LanguageServer):
         self.roots: list[Path] = []
         self.editor = "unknown"
         self.editor_version = ""
+        self.copilot_client = False
+        """The editor's Copilot client, pointed at Lido: it is told the status in its own words too."""
         self.problems: list[configuration.Problem] = []
         self._editor_section: dict[str, Any] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -286,6 +288,10 @@ class LidoServer(LanguageServer):
         self.roots = [path for uri in folders if (path := to_path(uri)) is not None]
         options = params.initialization_options
         self._editor_section = lido_section(options) if isinstance(options, dict) else {}
+        if isinstance(options, dict) and isinstance(who := options.get("editorInfo"), dict):
+            self.copilot_client = True
+            if not params.client_info:
+                self.editor, self.editor_version = str(who.get("name", "")), str(who.get("version", ""))
 
     def editor_changed_settings(self, section: Any) -> None:
         """``workspace/didChangeConfiguration``; many editors send null and expect to be asked."""
@@ -406,6 +412,11 @@ class LidoServer(LanguageServer):
         if status != self._status:
             self._status = status
             self.protocol.notify("lido/status", status.encode())
+            if self.copilot_client:
+                kind = {"error": "Error", "off": "Inactive"}.get(status.state, "Normal")
+                busy = status.state in ("busy", "warming")
+                body = {"message": status.message, "kind": kind, "busy": busy}
+                self.protocol.notify("didChangeStatus", body)
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """A background task that the session owns; an exception in it is logged, never lost."""
@@ -506,8 +517,9 @@ def decode(model: type[M], raw: Any, method: str) -> M:
 
 
 def lido_section(options: dict[str, Any]) -> dict[str, Any]:
-    """The ``lido`` settings in initializationOptions: under that key, or the whole object."""
-    inner = options.get("lido")
+    """The ``lido`` settings in initializationOptions: under that key, or the whole object, unless that is
+    what Copilot's clients send there."""
+    inner = options.get("lido", {} if "editorInfo" in options else None)
     return _plain(inner) if isinstance(inner, dict) else _plain(options)
 
 

@@ -118,7 +118,7 @@ class Models:
         for position, backend in enumerate(backends):
             begun = False
             try:
-                request = self._gated(await asyncio.to_thread(build, backend))
+                request = await asyncio.to_thread(lambda asked: self._gated(build(asked)), backend)
                 if isinstance(request, TextRequest):
                     stream = backend.complete(request)
                 else:

@@ -345,15 +345,21 @@ _SCOPES = (
 )
 
 
-def scopes(parsed: Parsed, offset: int) -> list[str]:
-    """First lines of the definitions around the cursor, outermost first."""
+def scopes(parsed: Parsed, offset: int, before: int | None = None) -> list[str]:
+    """First lines of the definitions around the cursor, outermost first; only those that begin before the
+    offset `before`, where it is given."""
+    limit = len(parsed.source) if before is None else parsed.byte(before)
     byte = parsed.byte(offset)
     node = parsed.tree.root_node.descendant_for_byte_range(max(byte - 1, 0), byte)
     found: list[str] = []
     while node is not None and node.parent is not None:
-        if node.child_by_field_name("name") is not None and any(word in node.type for word in _SCOPES):
+        named = node.child_by_field_name("name") is not None and any(word in node.type for word in _SCOPES)
+        if named and node.start_byte < limit:
             first = parsed.source[node.start_byte : node.end_byte].split(b"\n", 1)[0]
-            found.append(first.decode("utf-8", "replace").rstrip())
+            indent = parsed.source[node.start_byte - node.start_point[1] : node.start_byte]
+            found.append(
+                (indent if indent.isspace() else b"").decode() + first.decode("utf-8", "replace").rstrip()
+            )
         node = node.parent
     return found[::-1]
 
