@@ -109,6 +109,24 @@ async def test_a_client_can_show_keep_and_repeat_a_conversation(client: Client, 
             await client.ask(f"lido/chat/{method}", {"conversationId": "x", "title": "y"})
 
 
+async def test_a_conversation_that_the_client_keeps_is_answered_and_not_stored(
+    client: Client, model: ModelServer
+):
+    parts: list[dict[str, Any]] = []
+    turns = [
+        {"role": "user", "text": "My name is Ada."},
+        {"role": "assistant", "text": "Hello Ada."},
+        {"role": "user", "text": "Who am I?"},
+    ]
+    answer = await client.ask("lido/chat/reply", {"turns": turns}, parts.append)
+    assert "".join(part["delta"] for part in parts) == answer["text"]
+    assert not any("conversationId" in part for part in parts)
+    assert "My name is Ada." in model.seen[-1].prompt
+    assert await client.ask("lido/chat/list", {}) == []
+    with pytest.raises(JsonRpcException, match="person's question"):
+        await client.ask("lido/chat/reply", {"turns": turns[:2]})
+
+
 async def test_the_person_goes_over_the_steps_before_anything_is_edited(
     client: Client, root: Path, model: ModelServer
 ):

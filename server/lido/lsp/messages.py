@@ -91,6 +91,22 @@ class ChatSend(Wire):
     work_done_token: str | int | None = None
 
 
+class ChatTurn(Wire):
+    role: Literal["user", "assistant"]
+    text: Text
+
+
+class ChatReply(Wire):
+    """``lido/chat/reply``: answers a conversation that the client keeps, from the oldest turn to the question;
+    nothing is stored. Streams as `ChatSend` does; its answer has an empty conversation id."""
+
+    turns: list[ChatTurn] = Field(min_length=1, max_length=10_000)
+    attachments: list[Attachment] = Field(default_factory=list, max_length=200)
+    model: str | None = None
+    partial_result_token: str | int | None = None
+    work_done_token: str | int | None = None
+
+
 class ChatDelta(Wire):
     delta: str
     conversation_id: Id | None = None

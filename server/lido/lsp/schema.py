@@ -48,6 +48,7 @@ METHODS = (
     Method("lido/completion/partiallyAccepted", "notification", m.CompletionOutcome),
     Method("lido/completion/dismissed", "notification", m.CompletionOutcome),
     Method("lido/chat/send", "request", m.ChatSend, m.ChatAnswer, partial=m.ChatDelta),
+    Method("lido/chat/reply", "request", m.ChatReply, m.ChatAnswer, partial=m.ChatDelta),
     Method("lido/chat/retry", "request", m.ChatRetry, m.ChatAnswer, partial=m.ChatDelta),
     Method("lido/chat/list", "request", m.ChatList, m.ConversationSummary, many=True),
     Method("lido/chat/get", "request", m.ConversationRef, m.Conversation),

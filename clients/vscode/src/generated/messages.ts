@@ -58,6 +58,20 @@ export interface ChatSend {
   workDoneToken?: string | number;
 }
 
+export interface ChatTurn {
+  role: 'user' | 'assistant';
+  text: string;
+}
+
+/** `lido/chat/reply`: answers a conversation that the client keeps, from the oldest turn to the question; nothing is stored. Streams as `ChatSend` does; its answer has an empty conversation id. */
+export interface ChatReply {
+  turns: ChatTurn[];
+  attachments?: Attachment[];
+  model?: string;
+  partialResultToken?: string | number;
+  workDoneToken?: string | number;
+}
+
 export interface ChatDelta {
   delta: string;
   /** In the first one: a cancelled request has no answer that could tell it. */
@@ -283,6 +297,7 @@ export interface MetricsRows {
 /** Requests to the server, by method. */
 export interface Requests {
   'lido/chat/send': { params: ChatSend; result: ChatAnswer };
+  'lido/chat/reply': { params: ChatReply; result: ChatAnswer };
   'lido/chat/retry': { params: ChatRetry; result: ChatAnswer };
   'lido/chat/list': { params: ChatList; result: ConversationSummary[] };
   'lido/chat/get': { params: ConversationRef; result: Conversation };
