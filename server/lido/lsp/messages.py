@@ -97,8 +97,8 @@ class ChatTurn(Wire):
 
 
 class ChatReply(Wire):
-    """``lido/chat/reply``: answers a conversation that the client keeps, from the oldest turn to the question;
-    nothing is stored. Streams as `ChatSend` does; its answer has an empty conversation id."""
+    """``lido/chat/reply``: answers a conversation that the client keeps, from its oldest turn to the
+    question; nothing is stored. Streams as `ChatSend` does; its answer has an empty conversation id."""
 
     turns: list[ChatTurn] = Field(min_length=1, max_length=10_000)
     attachments: list[Attachment] = Field(default_factory=list, max_length=200)

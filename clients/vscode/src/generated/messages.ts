@@ -63,7 +63,7 @@ export interface ChatTurn {
   text: string;
 }
 
-/** `lido/chat/reply`: answers a conversation that the client keeps, from the oldest turn to the question; nothing is stored. Streams as `ChatSend` does; its answer has an empty conversation id. */
+/** `lido/chat/reply`: answers a conversation that the client keeps, from its oldest turn to the question; nothing is stored. Streams as `ChatSend` does; its answer has an empty conversation id. */
 export interface ChatReply {
   turns: ChatTurn[];
   attachments?: Attachment[];

@@ -5,7 +5,7 @@ import java.util.List;
 import org.eclipse.lsp4j.jsonrpc.messages.Either;
 
 /**
- * lido/chat/reply: answers a conversation that the client keeps, from the oldest turn to the question;
+ * lido/chat/reply: answers a conversation that the client keeps, from its oldest turn to the question;
  * nothing is stored. Streams as ChatSend does; its answer has an empty conversation id.
  */
 public record ChatReply(List<ChatTurn> turns, List<Attachment> attachments, String model, Either<String, Integer> partialResultToken, Either<String, Integer> workDoneToken) {
