@@ -1,0 +1,60 @@
+import { performance } from 'node:perf_hooks';
+import * as vscode from 'vscode';
+import { registerChat } from './chat';
+import { writeCommitMessage } from './commit';
+import { Completions, toggleLanguage } from './completion';
+import { runDoctor } from './doctor';
+import { showMetrics } from './metrics';
+import { NextEdits } from './nextEdit';
+import { registerPlan } from './plan';
+import { registerReview } from './review';
+import { Session } from './session';
+import { StatusItem } from './status';
+
+export function activate(context: vscode.ExtensionContext): { activationMs: number } {
+  const began = performance.now();
+  const session = new Session(context);
+  const completions = new Completions(session);
+  const nextEdits = new NextEdits(session, context.extensionUri);
+  const status = new StatusItem(session, completions);
+  const command = (name: string, work: (...given: never[]) => unknown) =>
+    vscode.commands.registerCommand(name, async (...given: never[]) => {
+      try {
+        await work(...given);
+      } catch (error) {
+        void vscode.window.showErrorMessage(`Lido: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    });
+  context.subscriptions.push(
+    session,
+    completions,
+    nextEdits,
+    status,
+    command('lido.menu', () => status.menu()),
+    command('lido.restart', () => session.restart()),
+    command('lido.showLog', () => session.log.show()),
+    command('lido.doctor', () => runDoctor(context, session)),
+    command('lido.metrics', () => showMetrics(session)),
+    command('lido.snooze', () => completions.askSnooze()),
+    command('lido.wake', () => completions.snooze(0)),
+    command('lido.toggleLanguage', toggleLanguage),
+    command('lido.completion.trigger', () => completions.trigger()),
+    command('lido.completion.dismiss', () => completions.dismiss()),
+    command('lido.nextEdit.go', () => nextEdits.go()),
+    command('lido.nextEdit.dismiss', () => nextEdits.dismiss()),
+    command('lido.scm.commitMessage', (source?: { rootUri?: vscode.Uri }) => writeCommitMessage(session, source)),
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (['command', 'tcp', 'python'].some((name) => event.affectsConfiguration(`lido.server.${name}`))) {
+        void session.restart();
+      }
+    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void session.restart()),
+  );
+  registerChat(context, session);
+  registerPlan(context, session);
+  registerReview(context, session);
+  void session.start();
+  const activationMs = performance.now() - began;
+  session.log.info(`activated in ${activationMs.toFixed(1)} ms`);
+  return { activationMs };
+}

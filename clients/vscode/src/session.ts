@@ -1,0 +1,249 @@
+/** One connection to the server: started, watched, started again, stopped. */
+
+import * as net from 'node:net';
+import * as vscode from 'vscode';
+import {
+  type ClientCapabilities,
+  CloseAction,
+  type CloseHandlerResult,
+  ErrorAction,
+  LanguageClient,
+  type LanguageClientOptions,
+  type Middleware,
+  type ServerOptions,
+  State as ClientState,
+  type StaticFeature,
+  Trace,
+} from 'vscode-languageclient/node';
+import type { NotificationsToClient, Requests } from './generated/messages';
+import { Backoff } from './backoff';
+import { section } from './configuration';
+import { masked } from './mask';
+import { compatible } from './python';
+import { launch, NoServerError } from './server';
+
+export type State = 'stopped' | 'starting' | 'running' | 'failed';
+
+export class Session implements vscode.Disposable {
+  client: LanguageClient | undefined;
+  state: State = 'stopped';
+  /** Why there is no server, for people. */
+  problem = '';
+  readonly log: vscode.LogOutputChannel;
+  private readonly stateChanged = new vscode.EventEmitter<State>();
+  readonly onState = this.stateChanged.event;
+  private readonly handlers = new Map<string, Set<(params: unknown) => void>>();
+  private readonly backoff = new Backoff();
+  private readonly middlewares: Middleware[] = [];
+
+  constructor(private readonly context: vscode.ExtensionContext) {
+    this.log = maskedChannel(vscode.window.createOutputChannel('Lido', { log: true }));
+  }
+
+  dispose(): void {
+    void this.stop();
+    this.stateChanged.dispose();
+    this.log.dispose();
+  }
+
+  /** Must be called before the first start. */
+  use(middleware: Middleware): void {
+    this.middlewares.push(middleware);
+  }
+
+  /** One of Lido's own requests. Raises an error whose message is for people. */
+  async request<M extends keyof Requests>(
+    method: M,
+    params: Requests[M]['params'] & { partialResultToken?: string },
+    token?: vscode.CancellationToken,
+  ): Promise<Requests[M]['result']> {
+    return this.ask<Requests[M]['result']>(method, params, token);
+  }
+
+  /** Any other request. */
+  async ask<R>(method: string, params: unknown, token?: vscode.CancellationToken): Promise<R> {
+    if (!this.client || this.state !== 'running') {
+      throw new Error(this.problem || vscode.l10n.t('The server is not running yet.'));
+    }
+    return this.client.sendRequest<R>(method, params, token);
+  }
+
+  notify(method: string, params: unknown): void {
+    if (this.client && this.state === 'running') {
+      void this.client.sendNotification(method, params);
+    }
+  }
+
+  /** Survives the server's restarts. */
+  onNotification<M extends keyof NotificationsToClient>(
+    method: M,
+    handler: (params: NotificationsToClient[M]) => void,
+  ): vscode.Disposable {
+    let known = this.handlers.get(method);
+    if (!known) {
+      this.handlers.set(method, (known = new Set()));
+      this.client?.onNotification(method, (params: unknown) => this.told(method, params));
+    }
+    known.add(handler as (params: unknown) => void);
+    return new vscode.Disposable(() => known.delete(handler as (params: unknown) => void));
+  }
+
+  private told(method: string, params: unknown): void {
+    for (const handler of this.handlers.get(method) ?? []) {
+      handler(params);
+    }
+  }
+
+  private become(state: State, problem = ''): void {
+    this.problem = problem;
+    if (state !== this.state) {
+      this.state = state;
+      void vscode.commands.executeCommand('setContext', 'lido.running', state === 'running');
+      this.stateChanged.fire(state);
+    }
+  }
+
+  async start(): Promise<void> {
+    if (this.state === 'starting' || this.state === 'running') {
+      return;
+    }
+    this.become('starting');
+    try {
+      const client = new LanguageClient('lido', 'Lido', await this.options(), this.clientOptions());
+      this.client = client;
+      client.registerFeature(new OwnReview());
+      for (const method of this.handlers.keys()) {
+        client.onNotification(method, (params: unknown) => this.told(method, params));
+      }
+      client.onDidChangeState(({ newState }) => {
+        const now = { [ClientState.Running]: 'running', [ClientState.Starting]: 'starting' } as Partial<Record<ClientState, State>>;
+        this.become(now[newState] ?? 'stopped', this.problem);
+      });
+      await client.start();
+      await client.setTrace(Trace.fromString(vscode.workspace.getConfiguration('lido.trace').get('server', 'off')));
+      this.checkVersion(client.initializeResult?.serverInfo?.version ?? '');
+    } catch (error) {
+      this.client = undefined;
+      this.become('failed', error instanceof Error ? error.message : String(error));
+      this.log.error(this.problem);
+      void this.explain(error);
+    }
+  }
+
+  async stop(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    try {
+      await client?.dispose(5000);
+    } catch (error) {
+      this.log.warn(String(error));
+    }
+    this.become('stopped');
+  }
+
+  async restart(): Promise<void> {
+    this.backoff.reset();
+    await this.stop();
+    await this.start();
+  }
+
+  private async options(): Promise<ServerOptions> {
+    const address = vscode.workspace.getConfiguration('lido.server').get<string>('tcp', '');
+    if (address) {
+      const [host = '', port = ''] = address.split(':');
+      return () =>
+        new Promise((resolve, reject) => {
+          const socket = net.connect(Number(port), host, () => resolve({ reader: socket, writer: socket }));
+          socket.on('error', (error) => reject(new NoServerError(vscode.l10n.t('No server at {0}: {1}', address, error.message))));
+        });
+    }
+    const found = await launch(this.context, this.log);
+    return { command: found.command, args: found.args, options: { env: { ...process.env, PYTHONUTF8: '1' } } };
+  }
+
+  private clientOptions(): LanguageClientOptions {
+    return {
+      documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-notebook-cell' }],
+      outputChannel: this.log,
+      traceOutputChannel: this.log,
+      initializationOptions: { lido: section() },
+      initializationFailedHandler: () => false,
+      synchronize: { configurationSection: 'lido' },
+      errorHandler: { error: () => ({ action: ErrorAction.Continue, handled: true }), closed: () => this.closed() },
+      middleware: Object.assign(
+        {
+          workspace: {
+            configuration: (params) => params.items.map((item) => (item.section === 'lido' ? section() : null)),
+          },
+        } satisfies Middleware,
+        ...this.middlewares,
+      ) as Middleware,
+    };
+  }
+
+  private async closed(): Promise<CloseHandlerResult> {
+    const wait = this.backoff.next();
+    if (wait === undefined) {
+      this.problem = vscode.l10n.t('The server stopped several times in a row.');
+      void this.explain(new Error(this.problem));
+      return { action: CloseAction.DoNotRestart, handled: true };
+    }
+    this.log.warn(`the server stopped; starting again in ${wait / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    return { action: CloseAction.Restart, handled: true };
+  }
+
+  private async explain(error: unknown): Promise<void> {
+    const retry = vscode.l10n.t('Try Again');
+    const log = vscode.l10n.t('Show Log');
+    const python = vscode.l10n.t('Choose Python…');
+    const other = vscode.l10n.t('Use Another Server…');
+    const buttons = error instanceof NoServerError ? [retry, python, other, log] : [retry, log];
+    const chosen = await vscode.window.showErrorMessage(`Lido: ${this.problem}`, ...buttons);
+    if (chosen === retry) {
+      await this.restart();
+    } else if (chosen === log) {
+      this.log.show();
+    } else if (chosen) {
+      const setting = chosen === python ? 'lido.server.python' : 'lido.server.command';
+      await vscode.commands.executeCommand('workbench.action.openSettings', setting);
+    }
+  }
+
+  private checkVersion(version: string): void {
+    const mine = (this.context.extension.packageJSON as { version: string }).version;
+    if (version && !compatible(version, mine)) {
+      const text = vscode.l10n.t('The server is version {0}, the extension {1}: some things may not work.', version, mine);
+      void vscode.window.showWarningMessage(`Lido: ${text}`);
+    }
+  }
+}
+
+/** Tells the server that this client shows reviews itself. */
+class OwnReview implements StaticFeature {
+  fillClientCapabilities(capabilities: ClientCapabilities): void {
+    capabilities.experimental = { ...(capabilities.experimental as object | undefined), lido: { review: true } };
+  }
+  initialize(): void {}
+  getState(): { kind: 'static' } {
+    return { kind: 'static' };
+  }
+  clear(): void {}
+}
+
+/** The channel, with secrets masked in everything that is written to it. */
+function maskedChannel(channel: vscode.LogOutputChannel): vscode.LogOutputChannel {
+  const writers = new Set<string | symbol>(['trace', 'debug', 'info', 'warn', 'error', 'append', 'appendLine', 'replace']);
+  return new Proxy(channel, {
+    get(target, name) {
+      const found: unknown = Reflect.get(target, name);
+      if (typeof found !== 'function') {
+        return found;
+      }
+      const call = found as (...given: unknown[]) => unknown;
+      return writers.has(name)
+        ? (...given: unknown[]) => call.apply(target, given.map((each) => (typeof each === 'string' ? masked(each) : each)))
+        : call.bind(target);
+    },
+  });
+}
