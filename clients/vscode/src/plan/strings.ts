@@ -1,0 +1,57 @@
+/** What the plans' page says, in the person's language. */
+
+import { l10n } from 'vscode';
+
+export function strings() {
+  return {
+    plans: l10n.t('Plans'),
+    welcome: l10n.t('Say what is to be done'),
+    welcomeDetail: l10n.t('Lido plans, you go over the steps, and every change is yours to accept or reject.'),
+    planDetail: l10n.t('Plan: steps to go over, then changes to review. Runs nothing.'),
+    agentDetail: l10n.t('Agent: works in a copy, runs the tests when you agree, tries again until they pass.'),
+    placeholder: l10n.t('What is to be done? (@ attaches)'),
+    send: l10n.t('Begin (Enter)'),
+    stop: l10n.t('Stop'),
+    attach: l10n.t('Attach something (@)'),
+    remove: l10n.t('Remove {0}'),
+    contextOn: l10n.t('{0} goes along. Click to leave it out.'),
+    contextOff: l10n.t('{0} is left out. Click to send it along.'),
+    mode: l10n.t('Mode'),
+    plan: l10n.t('Plan'),
+    agent: l10n.t('Agent'),
+    test: l10n.t('Test command, such as python -m pytest -q'),
+    cancel: l10n.t('Cancel'),
+    review: l10n.t('Review the changes'),
+    again: l10n.t('Change and begin again'),
+    yes: l10n.t('Run once'),
+    always: l10n.t('Always in this session'),
+    no: l10n.t('Do not run'),
+    answer: l10n.t('Answer'),
+    goOn: l10n.t('Go on'),
+    step: l10n.t('Step {0}'),
+    files: l10n.t('Files of step {0}'),
+    up: l10n.t('Move step {0} up'),
+    down: l10n.t('Move step {0} down'),
+    drop: l10n.t('Remove step {0}'),
+    add: l10n.t('Add a step'),
+    dropHint: l10n.t('Drop to attach (hold Shift)'),
+    fromAction: l10n.t('Begun from the editor'),
+    exploring: l10n.t('Looking for the files that matter'),
+    planning: l10n.t('Planning'),
+    waiting: l10n.t('Waits for you'),
+    editing: l10n.t('Writing the changes'),
+    testing: l10n.t('Testing'),
+    reviewing: l10n.t('Ready to review'),
+    done: l10n.t('Done'),
+    gaveUp: l10n.t('Gave up'),
+    cancelled: l10n.t('Cancelled'),
+    failed: l10n.t('Failed'),
+    pendingStep: l10n.t('to do'),
+    runningStep: l10n.t('under way'),
+    doneStep: l10n.t('done'),
+    failedStep: l10n.t('failed'),
+    skippedStep: l10n.t('left out'),
+  };
+}
+
+export type PlanStrings = ReturnType<typeof strings>;
