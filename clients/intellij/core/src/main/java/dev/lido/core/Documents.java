@@ -7,7 +7,6 @@ import java.util.function.Supplier;
 import org.eclipse.lsp4j.DidChangeTextDocumentParams;
 import org.eclipse.lsp4j.DidCloseTextDocumentParams;
 import org.eclipse.lsp4j.DidOpenTextDocumentParams;
-import org.eclipse.lsp4j.DidSaveTextDocumentParams;
 import org.eclipse.lsp4j.Range;
 import org.eclipse.lsp4j.TextDocumentContentChangeEvent;
 import org.eclipse.lsp4j.TextDocumentIdentifier;
@@ -50,12 +49,6 @@ public final class Documents {
         if (server != null) {
             var id = new VersionedTextDocumentIdentifier(uri, version);
             server.didChange(new DidChangeTextDocumentParams(id, List.of(change)));
-        }
-    }
-
-    public synchronized void saved(String uri) {
-        if (server != null && open.containsKey(uri)) {
-            server.didSave(new DidSaveTextDocumentParams(new TextDocumentIdentifier(uri)));
         }
     }
 

@@ -148,9 +148,7 @@ final class Session implements AutoCloseable {
         workspace.setWorkspaceFolders(true);
 
         TextDocumentClientCapabilities text = new TextDocumentClientCapabilities();
-        SynchronizationCapabilities synchronization = new SynchronizationCapabilities();
-        synchronization.setDidSave(true);
-        text.setSynchronization(synchronization);
+        text.setSynchronization(new SynchronizationCapabilities());
         text.setInlineCompletion(new InlineCompletionCapabilities());
         CodeActionCapabilities actions = new CodeActionCapabilities();
         actions.setCodeActionLiteralSupport(

@@ -1,0 +1,5 @@
+package com.intellij.codeInsight.lookup;
+
+public abstract class LookupElement {
+    public abstract String getLookupString();
+}

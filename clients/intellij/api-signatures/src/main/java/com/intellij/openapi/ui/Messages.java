@@ -1,0 +1,18 @@
+package com.intellij.openapi.ui;
+
+public class Messages {
+    public static String showMultilineInputDialog(
+            com.intellij.openapi.project.Project project,
+            String message,
+            String title,
+            String initialValue,
+            javax.swing.Icon icon,
+            InputValidator validator) {
+        throw new UnsupportedOperationException();
+    }
+
+    public static String showInputDialog(
+            com.intellij.openapi.project.Project project, String message, String title, javax.swing.Icon icon) {
+        throw new UnsupportedOperationException();
+    }
+}

@@ -1,0 +1,9 @@
+package com.intellij.openapi.wm;
+
+public interface ToolWindow {
+    void show();
+
+    void activate(Runnable runnable);
+
+    com.intellij.ui.content.ContentManager getContentManager();
+}
