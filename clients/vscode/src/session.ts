@@ -65,7 +65,8 @@ export class Session implements vscode.Disposable {
     if (!this.client || this.state !== 'running') {
       throw new Error(this.problem || vscode.l10n.t('The server is not running yet.'));
     }
-    return this.client.sendRequest<R>(method, params, token);
+    // An absent token would be taken for a second parameter.
+    return token ? this.client.sendRequest<R>(method, params, token) : this.client.sendRequest<R>(method, params);
   }
 
   notify(method: string, params: unknown): void {
