@@ -8,7 +8,7 @@ export function strings() {
     welcome: l10n.t('Ask about your code'),
     welcomeDetail: l10n.t('Answers come from your own models. @ attaches files, symbols or problems; / lists commands.'),
     disclaimer: l10n.t('Models make mistakes; read before you apply.'),
-    placeholder: l10n.t('Ask Lido (@ attaches, / for commands)'),
+    placeholder: l10n.t('Ask Lido'),
     conversation: l10n.t('Conversation'),
     question: l10n.t('Question'),
     send: l10n.t('Send (Enter)'),

@@ -276,12 +276,13 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
     }
     this.asking = undefined;
     source.dispose();
-    if (!answer) {
+    if (answer) {
+      this.show({ ...this.state, busy: false });
+    } else if (known) {
       this.show({ ...state.broken(this.state, error), conversationId: known });
-      if (!known) {
-        this.show({ ...state.empty, error: error || undefined });
-        this.post({ type: 'compose', text: question?.text ?? '', chips: question?.chips ?? [] });
-      }
+    } else {
+      this.show({ ...state.empty, error: error || undefined });
+      this.post({ type: 'compose', text: question?.text ?? '', chips: question?.chips ?? [] });
     }
     if (known) {
       await this.load(known, answer, error);

@@ -9,7 +9,7 @@ export function strings() {
     welcomeDetail: l10n.t('Lido plans, you go over the steps, and every change is yours to accept or reject.'),
     planDetail: l10n.t('Plan: steps to go over, then changes to review. Runs nothing.'),
     agentDetail: l10n.t('Agent: works in a copy, runs the tests when you agree, tries again until they pass.'),
-    placeholder: l10n.t('What is to be done? (@ attaches)'),
+    placeholder: l10n.t('What is to be done?'),
     send: l10n.t('Begin (Enter)'),
     stop: l10n.t('Stop'),
     attach: l10n.t('Attach something (@)'),
