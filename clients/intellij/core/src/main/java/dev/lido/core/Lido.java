@@ -1,5 +1,7 @@
 package dev.lido.core;
 
+import dev.lido.generated.MetricsQuery;
+import dev.lido.generated.MetricsRows;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -143,6 +145,11 @@ public final class Lido implements AutoCloseable {
                 .thenApply(found -> found == null
                         ? List.of()
                         : found.stream().filter(Either::isRight).map(Either::getRight).toList());
+    }
+
+    /** What people accepted and rejected. */
+    public CompletableFuture<MetricsRows> metrics(MetricsQuery query) {
+        return ask(server -> server.metrics(query));
     }
 
     /** Runs one of the server's commands. */

@@ -1,15 +1,10 @@
 package dev.lido.core;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import dev.lido.generated.PlanUpdate;
 import dev.lido.generated.Status;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,8 +22,6 @@ import org.eclipse.lsp4j.ClientInfo;
  * editor does. One per test.
  */
 final class RealServer implements Host, AutoCloseable {
-    static final Path CHECKOUT = Path.of(System.getProperty("lido.checkout", "../../..")).toAbsolutePath().normalize();
-    static final Path PYTHON = Path.of(System.getProperty("lido.python", CHECKOUT.resolve(".venv/bin/python").toString()));
     static final int SECONDS = 30;
 
     final Path root;
@@ -40,37 +33,25 @@ final class RealServer implements Host, AutoCloseable {
     final BlockingQueue<Edits> edits = new LinkedBlockingQueue<>();
     final BlockingQueue<Status> statuses = new LinkedBlockingQueue<>();
     String refuse;
-    private final Process model;
-    private final String url;
+    private final ScriptedModel model;
 
-    /** How the model answers; the members are those of tests/fakes/model_server.py. */
-    record Script(String match, List<String> pieces, String fault, double delay) {}
-
-    RealServer(Path folder, Map<String, String> files, Script... script) throws IOException {
+    RealServer(Path folder, Map<String, String> files, ScriptedModel.Script... script) throws IOException {
         root = Files.createDirectory(folder.resolve("project"));
         home = Files.createDirectory(folder.resolve("home"));
         for (var file : files.entrySet()) Files.writeString(root.resolve(file.getKey()), file.getValue());
-        model = new ProcessBuilder(PYTHON.toString(), CHECKOUT.resolve("tests/fakes/model_server.py").toString(),
-                        new Gson().toJson(script))
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        url = new BufferedReader(new InputStreamReader(model.getInputStream(), StandardCharsets.UTF_8)).readLine();
+        model = new ScriptedModel(script);
         lido = new Lido(new Lido.Launch() {
             @Override
             public List<String> command() {
-                return List.of(PYTHON.toString(), "-m", "lido", "serve");
+                return ScriptedModel.SERVE;
             }
 
             @Override
             public Map<String, String> environment() {
-                return Map.of("LIDO_HOME", home.toString(), "LIDO_CONFIG", home.resolve("config.toml").toString());
+                return ScriptedModel.environment(home);
             }
         }, List.of(root), new ClientInfo("JVM test", "1"), this, Runnable::run,
                 new BackOff(Duration.ofMillis(50), 3, Duration.ofMinutes(1)));
-    }
-
-    static Script answer(String match, String... pieces) {
-        return new Script(match, List.of(pieces), "", 0);
     }
 
     String uri(String name) {
@@ -111,10 +92,7 @@ final class RealServer implements Host, AutoCloseable {
 
     @Override
     public JsonObject settings() {
-        return new Gson().toJsonTree(Map.of(
-                "models", Map.of("scripted", Map.of(
-                        "provider", "openai", "base_url", url + "/v1", "model", "m", "context_window", 16384)),
-                "roles", Map.of("chat", "scripted", "plan", "scripted", "completion", "scripted"))).getAsJsonObject();
+        return model.settings();
     }
 
     @Override
@@ -179,13 +157,6 @@ final class RealServer implements Host, AutoCloseable {
     @Override
     public void close() {
         lido.close();
-        try {
-            model.getOutputStream().close();
-            if (!model.waitFor(SECONDS, TimeUnit.SECONDS)) throw new AssertionError("the model server stays");
-        } catch (IOException failure) {
-            throw new UncheckedIOException(failure);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        model.close();
     }
 }

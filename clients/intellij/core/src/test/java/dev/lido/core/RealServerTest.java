@@ -1,8 +1,8 @@
 package dev.lido.core;
 
-import static dev.lido.core.RealServer.answer;
 import static dev.lido.core.RealServer.get;
 import static dev.lido.core.RealServer.take;
+import static dev.lido.core.ScriptedModel.answer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -34,9 +34,9 @@ import org.junit.jupiter.api.io.TempDir;
 class RealServerTest {
     private static final String BEFORE = "def double(x):\n    return x + 1\n";
     private static final String AFTER = "def double(x):\n    return x * 2\n";
-    private static final RealServer.Script STEPS =
+    private static final ScriptedModel.Script STEPS =
             answer("Plan the work", "{\"steps\": [{\"file\": \"a.py\", \"change\": \"multiply\"}]}");
-    private static final RealServer.Script EDIT = answer("Now make these changes",
+    private static final ScriptedModel.Script EDIT = answer("Now make these changes",
             "a.py\n<<<<<<< SEARCH\n    return x + 1\n=======\n    return x * 2\n>>>>>>> REPLACE\n");
 
     @TempDir Path folder;
@@ -121,7 +121,7 @@ class RealServerTest {
 
     @Test
     void aChatStreamsAndIsCancelledAtTheModel() throws Exception {
-        var slow = new RealServer.Script("SLOWLY", List.of("Hang "), "endless", 0.02);
+        var slow = new ScriptedModel.Script("SLOWLY", List.of("Hang "), "endless", 0.02);
         try (RealServer real = new RealServer(folder, Map.of("a.py", BEFORE), slow,
                 answer("", "Use ", "this:\n", "```python\n", "x = 2\n", "```\n"))) {
             List<String> parts = new ArrayList<>();
@@ -218,7 +218,7 @@ class RealServerTest {
 
     @Test
     void aRequestUnderWayFailsWhenTheServerDies() throws Exception {
-        var never = new RealServer.Script("", List.of(), "hang", 0);
+        var never = new ScriptedModel.Script("", List.of(), "hang", 0);
         try (RealServer real = new RealServer(folder, Map.of("a.py", BEFORE), never)) {
             Process server = real.server();
             var answer = real.lido.chat().send(new ChatSend("Anyone?"), delta -> {});
@@ -255,7 +255,7 @@ class RealServerTest {
     }
 
     private static Map<String, Object> completions(RealServer real) throws Exception {
-        var rows = get(real.lido.ask(server -> server.metrics(new MetricsQuery().withBy(List.of("feature")))));
+        var rows = get(real.lido.metrics(new MetricsQuery().withBy(List.of("feature"))));
         return rows.rows().stream().filter(row -> "completion".equals(row.get("feature"))).findFirst().orElseThrow();
     }
 

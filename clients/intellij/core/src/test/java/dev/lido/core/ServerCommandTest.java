@@ -63,7 +63,7 @@ class ServerCommandTest {
 
     @Test
     void anEnvironmentIsMadeOnceAndFoundAgain() throws Exception {
-        Files.createSymbolicLink(bin.resolve("python3"), RealServer.PYTHON.toRealPath());
+        Files.createSymbolicLink(bin.resolve("python3"), ScriptedModel.PYTHON.toRealPath());
         List<String> progress = new ArrayList<>();
         ServerCommand server = on(false);
         List<String> command = server.install(wheel("print('served')"), "1", progress::add);
@@ -79,7 +79,7 @@ class ServerCommandTest {
 
     @Test
     void whatFailsLeavesNothing() throws Exception {
-        Files.createSymbolicLink(bin.resolve("python3"), RealServer.PYTHON.toRealPath());
+        Files.createSymbolicLink(bin.resolve("python3"), ScriptedModel.PYTHON.toRealPath());
         Path broken = Files.writeString(folder.resolve("lido_lsp-1-py3-none-any.whl"), "no wheel");
         var failure = assertThrows(IOException.class, () -> on(false).install(broken, "1", line -> {}));
         assertTrue(failure.getMessage().contains("pip install"), failure.getMessage());

@@ -58,6 +58,7 @@ final class ChatPanel extends JPanel {
     private final transient List<Attachment> attachments = new ArrayList<>();
     private transient Transcript.Entry replaces;
     private transient CompletableFuture<ChatAnswer> answering;
+    private transient CompletableFuture<Void> drawn = CompletableFuture.completedFuture(null);
 
     ChatPanel(Project project) {
         super(new BorderLayout());
@@ -109,11 +110,12 @@ final class ChatPanel extends JPanel {
         panel.add(button);
     }
 
-    /** Puts a question in, with what it is about, and sends it. */
-    void ask(String text, List<Attachment> about) {
+    /** Puts a question in, with what it is about, and sends it. Completes when the answer is drawn. */
+    CompletableFuture<Void> ask(String text, List<Attachment> about) {
         about.forEach(this::attach);
         question.setText(text);
         sendOrStop(false);
+        return drawn;
     }
 
     private void sendOrStop(boolean stop) {
@@ -144,6 +146,7 @@ final class ChatPanel extends JPanel {
     private void stream(Streaming streaming) {
         drawAll();
         send.setText("Stop");
+        drawn = new CompletableFuture<>();
         answering = streaming.start(delta -> LidoService.onUi(() -> {
             if (answering == null) return;
             transcript.delta(delta);
@@ -155,6 +158,7 @@ final class ChatPanel extends JPanel {
             if (error != null) transcript.failed(error);
             else transcript.answered(answer);
             drawLast();
+            drawn.complete(null);
         }));
     }
 

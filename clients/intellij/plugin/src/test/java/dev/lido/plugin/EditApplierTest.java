@@ -31,7 +31,7 @@ class EditApplierTest {
 
     @BeforeEach
     void start() throws Exception {
-        ide = new Ide();
+        ide = new Ide(folder);
         a = ide.document(Files.writeString(folder.resolve("a.txt"), "eins\nzwei\ndrei\n"));
         b = ide.document(Files.writeString(folder.resolve("b.txt"), "é𝄞x\n"));
     }
