@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { Editor, missing } from './harness.ts';
+
+const skip = missing();
+const files = { 'basket.py': 'def total(prices):\n    subtotal = sum(prices)\n    return \n' };
+
+describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
+  let editor: Editor;
+
+  before(async () => {
+    editor = await Editor.open({
+      files: { ...files, 'area.py': 'def area(w):\n    return w\n\n\nprint(area(1))\nprint(area(2))\n' },
+      scripts: [{ pieces: ['round', '(subtotal', ', 2)'], match: 'subtotal' }, { pieces: [''] }],
+    });
+    await editor.ready();
+  });
+  after(() => editor?.close());
+
+  test('ghost text appears and Tab accepts it, and the log says so', async () => {
+    await editor.openFile('basket.py', '3:12');
+    await editor.page.keyboard.press('End');
+    await editor.page.keyboard.type(' ');
+    assert.match(await editor.ghost(), /round\(subtotal, 2\)/);
+    await editor.screenshot('ghost-text');
+    await editor.page.keyboard.press('Tab');
+    await editor.page.waitForFunction(() => !document.querySelector('.ghost-text'));
+    assert.match(await editor.text(), /return +round\(subtotal, 2\)/);
+    const accepted = await editor.event('accepted');
+    assert.equal(accepted.language, 'python');
+    assert.match(String(accepted.editor), /Code/i);
+    assert.equal(editor.events().filter((event) => event.kind === 'accepted').length, 1);
+  });
+
+  test('a word is accepted, and Escape dismisses the rest', async () => {
+    await editor.page.keyboard.press('Control+End');
+    await editor.page.keyboard.type('\ny = ');
+    assert.match(await editor.ghost(), /round/);
+    await editor.page.keyboard.press('Control+ArrowRight');
+    await editor.page.waitForFunction(() => /y\s=\sround/.test(document.querySelector('.view-lines')?.textContent?.replace(/\u00a0/g, ' ') ?? ''));
+    await editor.page.keyboard.press('Escape');
+    await editor.page.waitForFunction(() => !document.querySelector('.ghost-text'));
+    const partly = await editor.event('partially_accepted');
+    assert.ok(Number(partly.accepted_characters) >= 5);
+    await editor.page.keyboard.type('\nz = ');
+    assert.match(await editor.ghost(), /round/);
+    await editor.page.keyboard.press('Escape');
+    const rejected = await editor.event('rejected');
+    assert.equal(rejected.reason, 'escape');
+  });
+
+  test('the uses of a renamed function are the next edits', async () => {
+    await editor.openFile('area.py', '1:9');
+    await editor.page.keyboard.press('Control+Shift+ArrowLeft');
+    await editor.page.keyboard.type('surface');
+    await editor.page.waitForFunction(() => document.querySelectorAll('[class*="ced-"][class*="-3"], .cgmr').length > 0);
+    await editor.page.locator('.cgmr').first().waitFor();
+    await editor.page.waitForTimeout(600);
+    await editor.screenshot('next-edit');
+    await editor.page.keyboard.press('Escape');
+    await editor.page.keyboard.type(' ');
+    await editor.page.keyboard.press('Backspace');
+  });
+
+  test('a server that was killed comes back', async () => {
+    execFileSync('pkill', ['-9', '-f', `lido serve.*`, '--newest']);
+    await editor.page.waitForTimeout(300);
+    await editor.ready();
+    await editor.openFile('basket.py', '1:1');
+    await editor.page.keyboard.press('Control+End');
+    await editor.page.keyboard.type('\nw = ');
+    assert.match(await editor.ghost(), /round/);
+  });
+});
+
+describe('when something is wrong', { skip, timeout: 240_000 }, () => {
+  test('an unreachable backend tells the person what to do', async () => {
+    const editor = await Editor.open({
+      files,
+      settings: {
+        'lido.models': { gateway: { provider: 'openai', base_url: 'http://127.0.0.1:9/v1', model: 'm' } },
+        'lido.roles': { completion: 'gateway' },
+      },
+    });
+    try {
+      await editor.ready();
+      await editor.openFile('basket.py', '3:12');
+      await editor.page.keyboard.press('End');
+      await editor.command('Lido: Ask for a Completion');
+      await editor.ready(/reach|unreachable|refused|connect/i);
+      await editor.screenshot('unreachable-backend');
+    } finally {
+      await editor.close();
+    }
+  });
+
+  test('an untrusted workspace cannot configure anything', async () => {
+    const editor = await Editor.open({
+      files: {
+        ...files,
+        '.vscode/settings.json': JSON.stringify({
+          'lido.server.command': ['/bin/false'],
+          'lido.models': { evil: { provider: 'openai', base_url: 'http://127.0.0.1:9/v1', model: 'm' } },
+          'lido.roles': { completion: 'evil' },
+          'lido.plan.allow_commands': ['rm'],
+        }),
+      },
+      scripts: [{ pieces: ['round(subtotal, 2)'] }],
+      settings: { 'security.workspace.trust.enabled': true, 'security.workspace.trust.startupPrompt': 'never' },
+    });
+    try {
+      await editor.ready();
+      await editor.openFile('basket.py', '3:12');
+      await editor.page.keyboard.press('End');
+      await editor.page.keyboard.type(' ');
+      assert.match(await editor.ghost(), /round\(subtotal, 2\)/);
+      await editor.screenshot('untrusted-workspace');
+    } finally {
+      await editor.close();
+    }
+  });
+
+  test('a missing Python is explained, with ways out', async () => {
+    const editor = await Editor.open({ files, ownServer: true, settings: { 'lido.server.python': '/nonexistent/python' } });
+    try {
+      await editor.page.locator('.notification-toast', { hasText: /Python 3\.11|no server/i }).first().waitFor({ timeout: 60_000 });
+      await editor.screenshot('no-python');
+    } finally {
+      await editor.close();
+    }
+  });
+});
