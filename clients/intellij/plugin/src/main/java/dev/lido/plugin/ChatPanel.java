@@ -34,9 +34,9 @@ import javax.swing.JButton;
 import javax.swing.JEditorPane;
 import javax.swing.JLabel;
 import javax.swing.JPanel;
-import javax.swing.JScrollPane;
 import javax.swing.JTextArea;
 import javax.swing.KeyStroke;
+import javax.swing.Scrollable;
 import javax.swing.SwingConstants;
 import javax.swing.Timer;
 import javax.swing.event.HyperlinkEvent;
@@ -50,7 +50,6 @@ final class ChatPanel extends JPanel {
     private final transient Project project;
     private final transient Transcript transcript = new Transcript();
     private final JPanel messages = new JPanel();
-    private final JBScrollPane scroll;
     private final JPanel attached = new JPanel(new FlowLayout(FlowLayout.LEADING));
     private final JTextArea question = new JTextArea(3, 20);
     private final JButton send = new JButton("Send");
@@ -65,10 +64,8 @@ final class ChatPanel extends JPanel {
         this.project = project;
         redraw.setRepeats(false);
         messages.setLayout(new BoxLayout(messages, BoxLayout.Y_AXIS));
-        JPanel top = new JPanel(new BorderLayout());
+        JPanel top = new AsWideAsItsView();
         top.add(messages, BorderLayout.NORTH);
-        scroll = new JBScrollPane(top);
-        scroll.setHorizontalScrollBarPolicy(JScrollPane.HORIZONTAL_SCROLLBAR_NEVER);
 
         JPanel bar = new JPanel(new FlowLayout(FlowLayout.LEADING));
         button(bar, "New", this::begin);
@@ -100,8 +97,42 @@ final class ChatPanel extends JPanel {
         input.add(below, BorderLayout.SOUTH);
 
         add(bar, BorderLayout.NORTH);
-        add(scroll, BorderLayout.CENTER);
+        add(new JBScrollPane(top), BorderLayout.CENTER);
         add(input, BorderLayout.SOUTH);
+    }
+
+    /** Long lines are wrapped, not scrolled to. */
+    private static final class AsWideAsItsView extends JPanel implements Scrollable {
+        private static final long serialVersionUID = 1;
+
+        AsWideAsItsView() {
+            super(new BorderLayout());
+        }
+
+        @Override
+        public Dimension getPreferredScrollableViewportSize() {
+            return getPreferredSize();
+        }
+
+        @Override
+        public int getScrollableUnitIncrement(Rectangle visible, int orientation, int direction) {
+            return 16;
+        }
+
+        @Override
+        public int getScrollableBlockIncrement(Rectangle visible, int orientation, int direction) {
+            return visible.height;
+        }
+
+        @Override
+        public boolean getScrollableTracksViewportWidth() {
+            return true;
+        }
+
+        @Override
+        public boolean getScrollableTracksViewportHeight() {
+            return false;
+        }
     }
 
     private static void button(JPanel panel, String text, Runnable action) {

@@ -11,6 +11,7 @@ import dev.lido.generated.PlanStep;
 import dev.lido.generated.PlanUpdate;
 import java.awt.BorderLayout;
 import java.awt.FlowLayout;
+import java.awt.GridLayout;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import javax.swing.BoxLayout;
@@ -50,10 +51,12 @@ final class PlanPanel extends JPanel implements Listener {
         question.setOpaque(false);
         start.addActionListener(event -> startOrCancel());
 
+        JPanel choices = new JPanel(new GridLayout(0, 1));
+        choices.add(agent);
+        choices.add(confirm);
         JPanel buttons = new JPanel(new FlowLayout(FlowLayout.LEADING));
         buttons.add(start);
-        buttons.add(agent);
-        buttons.add(confirm);
+        buttons.add(choices);
         JPanel top = new JPanel(new BorderLayout());
         top.add(new JBScrollPane(instruction), BorderLayout.CENTER);
         top.add(buttons, BorderLayout.SOUTH);

@@ -7,7 +7,7 @@ import dev.lido.core.Uris;
 import dev.lido.generated.HunkState;
 import dev.lido.generated.ReviewHunk;
 import java.awt.BorderLayout;
-import java.awt.FlowLayout;
+import java.awt.GridLayout;
 import java.awt.event.MouseAdapter;
 import java.awt.event.MouseEvent;
 import java.util.List;
@@ -45,7 +45,7 @@ final class ReviewPanel extends JPanel implements Listener {
                 if (event.getClickCount() == 2) show(list.getSelectedValue());
             }
         });
-        JPanel buttons = new JPanel(new FlowLayout(FlowLayout.LEADING));
+        JPanel buttons = new JPanel(new GridLayout(0, 3));
         button(buttons, "Show diff", () -> show(list.getSelectedValue()));
         button(buttons, "Accept", () -> decide(chosen(), true));
         button(buttons, "Reject", () -> decide(chosen(), false));

@@ -231,7 +231,7 @@ class PluginTest {
     private static void draw(Component panel, String name) throws Exception {
         String screens = System.getenv("LIDO_TEST_SCREENS");
         BufferedImage image = Ide.onUi(() -> {
-            for (int i = 0; i < 2; i++) {
+            for (int i = 0; i < 4; i++) {
                 panel.setSize(420, 520);
                 layout(panel);
             }
