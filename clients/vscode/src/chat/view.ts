@@ -68,7 +68,7 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
 
   /** Shows the view, with a question in its box; sent at once where `send` says so. */
   async compose(text: string, chips: Chip[] = [], send = false): Promise<void> {
-    await vscode.commands.executeCommand(`${ChatView.id}.focus`);
+    await this.reveal();
     if (send && !this.state.busy) {
       await this.send(text, chips);
     } else {
@@ -76,13 +76,19 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
     }
   }
 
-  async attach(chips: Chip[]): Promise<void> {
+  /** Chat and plans take turns in the side bar, so that each has its whole height. */
+  private async reveal(): Promise<void> {
+    await vscode.commands.executeCommand('setContext', 'lido.plans', false);
     await vscode.commands.executeCommand(`${ChatView.id}.focus`);
+  }
+
+  async attach(chips: Chip[]): Promise<void> {
+    await this.reveal();
     this.post({ type: 'attach', chips });
   }
 
   async focus(): Promise<void> {
-    await vscode.commands.executeCommand(`${ChatView.id}.focus`);
+    await this.reveal();
     this.post({ type: 'focus' });
   }
 
@@ -95,7 +101,7 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   async showHistory(): Promise<void> {
-    await vscode.commands.executeCommand(`${ChatView.id}.focus`);
+    await this.reveal();
     await this.history('', true);
   }
 

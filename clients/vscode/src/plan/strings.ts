@@ -19,7 +19,7 @@ export function strings() {
     mode: l10n.t('Mode'),
     plan: l10n.t('Plan'),
     agent: l10n.t('Agent'),
-    test: l10n.t('Test command, such as python -m pytest -q'),
+    test: l10n.t('Test command, such as pytest -q'),
     cancel: l10n.t('Cancel'),
     review: l10n.t('Review the changes'),
     again: l10n.t('Change and begin again'),

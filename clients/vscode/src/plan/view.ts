@@ -58,8 +58,13 @@ export class PlanView implements vscode.WebviewViewProvider, vscode.Disposable {
 
   /** Shows the view with an instruction in its box. */
   async compose(text = '', chips: Chip[] = []): Promise<void> {
-    await vscode.commands.executeCommand(`${PlanView.id}.focus`);
+    await this.reveal();
     this.post(text || chips.length ? { type: 'compose', text, chips } : { type: 'focus' });
+  }
+
+  private async reveal(): Promise<void> {
+    await vscode.commands.executeCommand('setContext', 'lido.plans', true);
+    await vscode.commands.executeCommand(`${PlanView.id}.focus`);
   }
 
   /** Cancels every plan that runs. */
@@ -75,7 +80,7 @@ export class PlanView implements vscode.WebviewViewProvider, vscode.Disposable {
     const foreign = !this.plans.some((plan) => plan.planId === update.planId);
     this.show(state.updated(this.plans, update));
     if (foreign && !this.view?.visible) {
-      void vscode.commands.executeCommand(`${PlanView.id}.focus`);
+      void this.reveal();
     }
     if (update.state !== 'waiting') {
       this.asked.delete(update.planId);
@@ -150,7 +155,7 @@ export class PlanView implements vscode.WebviewViewProvider, vscode.Disposable {
       }
       case 'pick': {
         const chip = await attachments.pick(message.kind);
-        await vscode.commands.executeCommand(`${PlanView.id}.focus`);
+        await this.reveal();
         this.post({ type: 'attach', chips: chip ? [chip] : [] });
         return;
       }

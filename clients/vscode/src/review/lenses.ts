@@ -40,13 +40,13 @@ function lenses(hunk: ReviewHunk, line: number, inFile: boolean): vscode.CodeLen
   const lens = (title: string, command: string) =>
     new vscode.CodeLens(new vscode.Range(line, 0, line, 0), { title, command, arguments: [{ kind: 'hunk', hunkId: hunk.hunkId }] });
   if (hunk.state === 'conflict') {
-    return [lens(vscode.l10n.t('$(warning) Changed meanwhile: drop the proposal'), 'lido.hunk.reject'), lens(vscode.l10n.t('Next'), 'lido.hunk.next')];
+    return [lens(vscode.l10n.t('Changed meanwhile: drop the proposal'), 'lido.hunk.reject'), lens(vscode.l10n.t('Next'), 'lido.hunk.next')];
   }
   return [
-    lens(inFile ? vscode.l10n.t('$(check) Accept “{0}”', hunk.description) : vscode.l10n.t('$(check) Accept'), 'lido.hunk.accept'),
-    lens(vscode.l10n.t('$(close) Reject'), 'lido.hunk.reject'),
-    ...(inFile ? [lens(vscode.l10n.t('$(diff) Show'), 'lido.hunk.show')] : []),
-    lens(vscode.l10n.t('$(arrow-down) Next'), 'lido.hunk.next'),
+    lens(inFile ? vscode.l10n.t('Accept “{0}”', hunk.description) : vscode.l10n.t('Accept'), 'lido.hunk.accept'),
+    lens(vscode.l10n.t('Reject'), 'lido.hunk.reject'),
+    ...(inFile ? [lens(vscode.l10n.t('Show'), 'lido.hunk.show')] : []),
+    lens(vscode.l10n.t('Next'), 'lido.hunk.next'),
   ];
 }
 

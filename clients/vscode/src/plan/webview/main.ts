@@ -85,8 +85,9 @@ function draw(plans: readonly ShownPlan[], error: string | undefined): void {
       card.dataset['key'] = key;
       card.dataset['state'] = plan.state;
       card.replaceChildren(...contents(plan));
-      if (plan.asks) {
-        card.querySelector<HTMLElement>('.question button, .question input')?.focus();
+      // Never onto the buttons of consent, where a key that was meant for something else would agree.
+      if (plan.asks && plan.asks !== 'consent' && !composer.text) {
+        card.querySelector<HTMLElement>('.question .button, .question > input')?.focus();
       }
     }
   }
