@@ -9,10 +9,6 @@ public class Notification {
         throw new UnsupportedOperationException();
     }
 
-    public void expire() {
-        throw new UnsupportedOperationException();
-    }
-
     public Notification whenExpired(Runnable whenExpired) {
         throw new UnsupportedOperationException();
     }

@@ -6,6 +6,4 @@ public abstract class FileEditorManager {
     }
 
     public abstract com.intellij.openapi.editor.Editor getSelectedTextEditor();
-
-    public abstract com.intellij.openapi.editor.Editor openTextEditor(OpenFileDescriptor descriptor, boolean focusEditor);
 }

@@ -10,9 +10,4 @@ public class Messages {
             InputValidator validator) {
         throw new UnsupportedOperationException();
     }
-
-    public static String showInputDialog(
-            com.intellij.openapi.project.Project project, String message, String title, javax.swing.Icon icon) {
-        throw new UnsupportedOperationException();
-    }
 }

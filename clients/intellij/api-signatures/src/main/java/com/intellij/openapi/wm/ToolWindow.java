@@ -1,8 +1,6 @@
 package com.intellij.openapi.wm;
 
 public interface ToolWindow {
-    void show();
-
     void activate(Runnable runnable);
 
     com.intellij.ui.content.ContentManager getContentManager();
