@@ -43,6 +43,8 @@ public final class Lido implements AutoCloseable {
         }
     }
 
+    private static final int START_SECONDS = 60;
+
     private final Launch launch;
     private final List<Path> folders;
     private final ClientInfo editor;
@@ -180,10 +182,15 @@ public final class Lido implements AutoCloseable {
         try {
             made = new Session(launch.command(), launch.environment(), directory(), host);
             Session present = made;
-            made.ended().thenRunAsync(() -> ended(present), worker);
-            made.initialize(folders, editor, host).get(60, TimeUnit.SECONDS);
-            documentsThread.execute(() -> documents.connect(present.server.getTextDocumentService()));
-            wanted.complete(made);
+            var initialized = made.initialize(folders, editor, host);
+            made.ended().thenRun(() -> initialized.completeExceptionally(new IOException("It ended.")));
+            initialized.get(START_SECONDS, TimeUnit.SECONDS);
+            documentsThread.execute(() -> {
+                // Whoever waits for the session may ask about a document at once.
+                documents.connect(present.server.getTextDocumentService());
+                wanted.complete(present);
+                present.ended().thenRunAsync(() -> ended(present), worker);
+            });
         } catch (InterruptedException interrupted) {
             if (made != null) made.kill();
             Thread.currentThread().interrupt();

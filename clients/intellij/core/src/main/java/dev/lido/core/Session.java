@@ -68,6 +68,7 @@ final class Session implements AutoCloseable {
     private static final long SHUTDOWN_SECONDS = 5;
 
     private final Process process;
+    private final Thread errors;
     private final ExecutorService reader;
     private final Deque<String> stderr = new ArrayDeque<>();
     private final Map<String, Consumer<JsonElement>> partials = new ConcurrentHashMap<>();
@@ -79,7 +80,7 @@ final class Session implements AutoCloseable {
         builder.environment().put("PYTHONUTF8", "1");
         builder.environment().putAll(environment);
         process = builder.start();
-        Thread errors = new Thread(this::drain, "Lido stderr");
+        errors = new Thread(this::drain, "Lido stderr");
         errors.setDaemon(true);
         errors.start();
         reader = Executors.newCachedThreadPool(task -> {
@@ -192,6 +193,12 @@ final class Session implements AutoCloseable {
 
     /** Why it ended, as far as it said. */
     String reason() {
+        try {
+            // Its last words come after it.
+            if (!process.isAlive()) errors.join(1000);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
         synchronized (stderr) {
             String last = stderr.isEmpty() ? "" : ": " + stderr.peekLast();
             String code = process.isAlive() ? "" : " with code " + process.exitValue();

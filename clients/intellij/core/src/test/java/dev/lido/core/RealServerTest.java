@@ -254,6 +254,20 @@ class RealServerTest {
         }
     }
 
+    @Test
+    void aServerThatEndsAtOnceSaysWhyAndIsGivenUp() throws Exception {
+        try (RealServer host = new RealServer(folder, Map.of())) {
+            try (Lido lido = new Lido(() -> List.of("sh", "-c", "echo no such model >&2; exit 3"), List.of(),
+                    new ClientInfo("t"), host, Runnable::run,
+                    new BackOff(Duration.ofMillis(1), 2, Duration.ofMinutes(1)))) {
+                var failure = assertThrows(ExecutionException.class, () -> get(lido.chat().list(null)));
+                assertEquals("The server ended with code 3: no such model", Failures.text(failure));
+                assertTrue(take(host.crashes).startsWith("true "));
+                assertTrue(take(host.crashes).startsWith("false "));
+            }
+        }
+    }
+
     private static Map<String, Object> completions(RealServer real) throws Exception {
         var rows = get(real.lido.metrics(new MetricsQuery().withBy(List.of("feature"))));
         return rows.rows().stream().filter(row -> "completion".equals(row.get("feature"))).findFirst().orElseThrow();

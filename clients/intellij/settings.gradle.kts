@@ -1,0 +1,3 @@
+rootProject.name = "lido-intellij"
+
+include("core", "plugin")
