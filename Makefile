@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: edits-table help setup try test test-editors lint lock bench clean
+.PHONY: vscode try-vscode test-vscode edits-table help setup try test test-editors lint lock bench clean
 
 help:
 	@echo "make setup   create .venv with everything that running needs"
 	@echo "make try     set up, fetch the embedded model, and run the whole path once"
 	@echo "make test    install what the tests need and run them all"
 	@echo "make lint    format check, lint, types, import direction"
+	@echo "make vscode       build the VS Code extension"
+	@echo "make try-vscode   real VS Code in the browser, with the extension and the embedded model"
+	@echo "make test-vscode  test the extension in real VS Code"
 	@echo "make lock    resolve the dependencies anew"
 
 setup: $(VENV)/.run
@@ -22,6 +25,17 @@ test: $(VENV)/.dev
 # Real Neovim and Emacs in tmux; what is not installed is skipped.
 test-editors: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/e2e/editors -rs
+
+# The VS Code extension: clients/vscode/lido.vsix. Needs Node 20 or newer and npm.
+vscode: setup
+	clients/vscode/scripts/ci.sh --build
+# Real VS Code in the browser, with the extension, the sample project and the embedded model.
+try-vscode: setup
+	clients/vscode/scripts/ci.sh --host
+	node clients/vscode/scripts/try.mjs
+# Types, lint, unit tests, and the extension in real VS Code.
+test-vscode: setup
+	clients/vscode/scripts/ci.sh
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -3,6 +3,9 @@
 import * as vscode from 'vscode';
 import type { Session } from './session';
 
+/** Milliseconds after which a suggestion that still stands there counts as shown: a blink. */
+const SEEN = 150;
+
 export class Completions implements vscode.Disposable {
   private until = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -17,10 +20,20 @@ export class Completions implements vscode.Disposable {
         if (this.snoozed && !invoked) {
           return [];
         }
+        if (this.session.state !== 'running') {
+          return [];
+        }
         const found = await next(document, position, context, token);
         const items = Array.isArray(found) ? found : (found?.items ?? []);
+        const id = items[0]?.command?.arguments?.[0] as string | undefined;
         if (!token.isCancellationRequested) {
-          this.last = items[0]?.command?.arguments?.[0] as string | undefined;
+          this.last = id;
+          const version = document.version;
+          setTimeout(() => {
+            if (id && !token.isCancellationRequested && document.version === version) {
+              this.session.notify('lido/completion/shown', { id });
+            }
+          }, SEEN);
         }
         return found;
       },

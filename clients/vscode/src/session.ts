@@ -10,6 +10,7 @@ import {
   LanguageClient,
   type LanguageClientOptions,
   type Middleware,
+  RevealOutputChannelOn,
   type ServerOptions,
   State as ClientState,
   type StaticFeature,
@@ -166,6 +167,8 @@ export class Session implements vscode.Disposable {
     return {
       documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-notebook-cell' }],
       outputChannel: this.log,
+      // What fails is in the log, and in the status bar where it lasts: no pop-up for each request.
+      revealOutputChannelOn: RevealOutputChannelOn.Never,
       traceOutputChannel: this.log,
       initializationOptions: { lido: section() },
       initializationFailedHandler: () => false,
@@ -200,7 +203,7 @@ export class Session implements vscode.Disposable {
     const python = vscode.l10n.t('Choose Python…');
     const other = vscode.l10n.t('Use Another Server…');
     const buttons = error instanceof NoServerError ? [retry, python, other, log] : [retry, log];
-    const chosen = await vscode.window.showErrorMessage(`Lido: ${this.problem}`, ...buttons);
+    const chosen = await vscode.window.showErrorMessage(this.problem.startsWith('Lido') ? this.problem : `Lido: ${this.problem}`, ...buttons);
     if (chosen === retry) {
       await this.restart();
     } else if (chosen === log) {

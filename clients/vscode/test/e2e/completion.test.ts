@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { Editor, missing } from './harness.ts';
 
@@ -37,6 +36,7 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
     await editor.page.keyboard.press('Control+End');
     await editor.page.keyboard.type('\ny = ');
     assert.match(await editor.ghost(), /round/);
+    await editor.page.waitForTimeout(400); // as a person: what is gone after a blink was not seen
     await editor.page.keyboard.press('Control+ArrowRight');
     await editor.page.waitForFunction(() => /y\s=\sround/.test(document.querySelector('.view-lines')?.textContent?.replace(/\u00a0/g, ' ') ?? ''));
     await editor.page.keyboard.press('Escape');
@@ -64,13 +64,17 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
   });
 
   test('a server that was killed comes back', async () => {
-    execFileSync('pkill', ['-9', '-f', `lido serve.*`, '--newest']);
-    await editor.page.waitForTimeout(300);
-    await editor.ready();
-    await editor.openFile('basket.py', '1:1');
-    await editor.page.keyboard.press('Control+End');
-    await editor.page.keyboard.type('\nw = ');
-    assert.match(await editor.ghost(), /round/);
+    await editor.doing('killed', async () => {
+      const first = editor.server();
+      process.kill(first, 'SIGKILL');
+      await editor.ready(/Starting|not running/);
+      await editor.ready();
+      assert.notEqual(editor.server(), first);
+      await editor.openFile('basket.py', '1:1');
+      await editor.page.keyboard.press('Control+End');
+      await editor.page.keyboard.type('\nw = ');
+      assert.match(await editor.ghost(), /round/);
+    });
   });
 });
 
@@ -88,7 +92,7 @@ describe('when something is wrong', { skip, timeout: 240_000 }, () => {
       await editor.openFile('basket.py', '3:12');
       await editor.page.keyboard.press('End');
       await editor.command('Lido: Ask for a Completion');
-      await editor.ready(/reach|unreachable|refused|connect/i);
+      await editor.doing('unreachable', () => editor.ready(/reach|refused|connect/i));
       await editor.screenshot('unreachable-backend');
     } finally {
       await editor.close();

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -30,6 +30,9 @@ export function missing(): string | undefined {
   const found = wanted.find(([file]) => !existsSync(file));
   return found && `needs ${found[1]}`;
 }
+
+/** Where the embedded models are on this machine. */
+export const models = path.join(process.env.LIDO_HOME ?? path.join(homedir(), '.local/share/lido'), 'models');
 
 export interface Script {
   pieces?: string[];
@@ -84,6 +87,10 @@ export class Editor {
       mkdirSync(path.dirname(path.join(this.folder, name)), { recursive: true });
       writeFileSync(path.join(this.folder, name), text);
     }
+    if (this.options.embedded) {
+      mkdirSync(path.join(this.home, 'lido'));
+      symlinkSync(models, path.join(this.home, 'lido', 'models'));
+    }
     const settings = {
       'security.workspace.trust.enabled': false,
       'workbench.startupEditor': 'none',
@@ -124,12 +131,10 @@ export class Editor {
   }
 
   get env(): NodeJS.ProcessEnv {
-    const models = process.env.LIDO_MODELS ?? path.join(process.env.LIDO_HOME ?? path.join(homedir(), '.local/share/lido'), 'models');
     return {
       ...process.env,
       LIDO_HOME: path.join(this.home, 'lido'),
       LIDO_CONFIG: path.join(this.home, 'none.toml'),
-      ...(this.options.embedded ? { LIDO_EMBEDDED__DIRECTORY: models } : {}),
     };
   }
 
@@ -149,10 +154,7 @@ export class Editor {
   async load(): Promise<void> {
     await this.page.goto(this.url);
     await this.page.waitForSelector('.monaco-workbench', { timeout: 60_000 });
-    await this.page.waitForSelector('[id$="lido.status"]', { timeout: 25_000 }).catch(async (error: unknown) => {
-      await this.screenshot('not-activated');
-      throw error;
-    });
+    await this.page.waitForSelector('[id$="lido.status"]', { timeout: 60_000 });
   }
 
   /** The status bar item's text and tooltip are what a person goes by. */
@@ -168,7 +170,7 @@ export class Editor {
     await this.page.keyboard.press('F1');
     const input = this.page.locator('.quick-input-widget input').first();
     await input.fill(`>${title}`);
-    await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
+    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title }).first().waitFor();
     await this.page.keyboard.press('Enter');
   }
 
@@ -189,8 +191,8 @@ export class Editor {
     return lines.join('\n').replace(/\u00a0/g, ' ');
   }
 
-  async ghost(): Promise<string> {
-    await this.page.locator('.ghost-text, .ghost-text-decoration').first().waitFor({ timeout: 20_000 });
+  async ghost(timeout = 20_000): Promise<string> {
+    await this.page.locator('.ghost-text, .ghost-text-decoration').first().waitFor({ timeout });
     return (await this.page.locator('.ghost-text, .ghost-text-decoration').allInnerTexts()).join('').replace(/\u00a0/g, ' ');
   }
 
@@ -216,6 +218,33 @@ export class Editor {
     throw new Error(`no event ${feature}/${kind} in ${JSON.stringify(this.events().map((event) => event.kind))}`);
   }
 
+  /** The process id of this editor's server. */
+  server(): number {
+    const home = `LIDO_HOME=${path.join(this.home, 'lido')}`;
+    const mine = readdirSync('/proc').filter((name) => {
+      try {
+        const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+        return words.includes('lido') && words.includes('serve') && readFileSync(`/proc/${name}/environ`, 'utf8').split('\0').includes(home);
+      } catch {
+        return false;
+      }
+    });
+    if (mine.length !== 1) {
+      throw new Error(`${mine.length} servers`);
+    }
+    return Number(mine[0]);
+  }
+
+  /** Runs a test's body; a picture is kept of where it failed. */
+  async doing(name: string, body: () => Promise<void>): Promise<void> {
+    try {
+      await body();
+    } catch (error) {
+      await this.screenshot(`failed-${name}`);
+      throw error;
+    }
+  }
+
   async screenshot(name: string): Promise<void> {
     await this.page.screenshot({ path: path.join(output, `${name}.png`) });
   }
@@ -232,7 +261,7 @@ export class Editor {
         // it has gone by itself
       }
     }
-    if (!process.env.KEEP) rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
