@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: vscode try-vscode test-vscode edits-table help setup try test test-editors lint lock bench clean
+.PHONY: vscode try-vscode test-vscode test-jvm edits-table help setup try test test-editors lint lock bench clean
 
 help:
 	@echo "make setup   create .venv with everything that running needs"
@@ -36,6 +36,9 @@ try-vscode: setup
 # Types, lint, unit tests, and the extension in real VS Code.
 test-vscode: setup
 	clients/vscode/scripts/ci.sh
+# The JetBrains side: the core against the real server, the plugin on the platform's jars. Needs a JDK 17 and Maven.
+test-jvm: setup
+	clients/intellij/ci.sh
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -46,6 +46,8 @@ export function activate(context: vscode.ExtensionContext): { activationMs: numb
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (['command', 'tcp', 'python'].some((name) => event.affectsConfiguration(`lido.server.${name}`))) {
         void session.restart();
+      } else if (event.affectsConfiguration('lido')) {
+        session.notify('workspace/didChangeConfiguration', { settings: null }); // the server asks for them
       }
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void session.restart()),

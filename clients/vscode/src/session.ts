@@ -172,7 +172,6 @@ export class Session implements vscode.Disposable {
       traceOutputChannel: this.log,
       initializationOptions: { lido: section() },
       initializationFailedHandler: () => false,
-      synchronize: { configurationSection: 'lido' },
       errorHandler: { error: () => ({ action: ErrorAction.Continue, handled: true }), closed: () => this.closed() },
       middleware: Object.assign(
         {

@@ -22,6 +22,7 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
     await editor.page.keyboard.press('End');
     await editor.page.keyboard.type(' ');
     assert.match(await editor.ghost(), /round\(subtotal, 2\)/);
+    assert.equal(await editor.page.locator('.notification-toast').count(), 0);
     await editor.screenshot('ghost-text');
     await editor.page.keyboard.press('Tab');
     await editor.page.waitForFunction(() => !document.querySelector('.ghost-text'));
