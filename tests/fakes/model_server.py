@@ -28,6 +28,8 @@ class Script:
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     fault: str = ""
+    tool_calls: list[dict[str, str]] = field(default_factory=list)
+    """Each with id, name and arguments; streamed after the pieces, to chats alone."""
     times: int | None = None
     """How often it may be used; None: always."""
 
@@ -214,6 +216,11 @@ class ModelServer:
             return
         if script.fault in ("reset mid-stream", "cut"):
             return
+        for index, call in enumerate(script.tool_calls):
+            function = {"name": call["name"], "arguments": call["arguments"]}
+            delta = {"tool_calls": [{"index": index, "id": call["id"], "function": function}]}
+            event = {"choices": [{"index": 0, "finish_reason": None, "delta": delta}]}
+            yield b"data: " + json.dumps(event).encode() + b"\n\n"
         yield self._event(seen, None, len(script.pieces))
         if script.fault == "duplicate done":
             yield b"data: [DONE]\n\n"

@@ -100,7 +100,9 @@ async def test_a_client_can_show_keep_and_repeat_a_conversation(client: Client, 
     exported = await client.ask("lido/chat/export", conversation)
     assert exported["text"].startswith("# Doubling\n\n## You")
     models = await client.ask("lido/models", {})
-    assert (models["models"][0]["name"], models["roles"]["chat"]) == ("scripted", ["scripted"])
+    (told,) = models["models"]
+    assert (told["name"], told["tools"], told["contextWindow"]) == ("scripted", True, 16384)
+    assert models["roles"]["chat"] == ["scripted"]
     with pytest.raises(JsonRpcException, match="nobody") as failed:
         await client.ask("lido/chat/retry", {**conversation, "model": "nobody"})
     assert failed.value.data == conversation
@@ -109,22 +111,33 @@ async def test_a_client_can_show_keep_and_repeat_a_conversation(client: Client, 
             await client.ask(f"lido/chat/{method}", {"conversationId": "x", "title": "y"})
 
 
-async def test_a_conversation_that_the_client_keeps_is_answered_and_not_stored(
-    client: Client, model: ModelServer
-):
+async def test_a_model_answers_a_conversation_that_the_client_keeps(client: Client, model: ModelServer):
     parts: list[dict[str, Any]] = []
     turns = [
-        {"role": "user", "text": "My name is Ada."},
-        {"role": "assistant", "text": "Hello Ada."},
-        {"role": "user", "text": "Who am I?"},
+        {"role": "system", "text": "Be brief."},
+        {"role": "user", "text": "What is in a.py?"},
+        {"role": "assistant", "toolCalls": [{"id": "1", "name": "read", "arguments": '{"path": "a.py"}'}]},
+        {"role": "tool", "text": "x = 1", "toolCallId": "1"},
     ]
-    answer = await client.ask("lido/chat/reply", {"turns": turns}, parts.append)
-    assert "".join(part["delta"] for part in parts) == answer["text"]
-    assert not any("conversationId" in part for part in parts)
-    assert "My name is Ada." in model.seen[-1].prompt
+    tool = {"name": "read", "description": "Reads", "parameters": {"type": "object", "properties": {}}}
+    answer = await client.ask("lido/models/ask", {"turns": turns, "tools": [tool]}, parts.append)
+    assert "".join(part["delta"] for part in parts) == answer["text"] != ""
+    body = model.seen[-1].body
+    assert [message["role"] for message in body["messages"]] == ["system", "user", "assistant", "tool"]
+    assert body["messages"][0]["content"] == "Be brief."
+    assert body["messages"][2]["tool_calls"][0]["function"]["name"] == "read"
+    assert body["messages"][3]["tool_call_id"] == "1"
+    assert body["tools"][0]["function"]["name"] == "read"
     assert await client.ask("lido/chat/list", {}) == []
-    with pytest.raises(JsonRpcException, match="person's question"):
-        await client.ask("lido/chat/reply", {"turns": turns[:2]})
+    with pytest.raises(JsonRpcException, match="nobody"):
+        await client.ask("lido/models/ask", {"turns": turns, "model": "nobody"})
+
+
+async def test_a_models_tool_calls_reach_the_client(client: Client, model: ModelServer):
+    call = {"id": "7", "name": "read", "arguments": '{"path": "a.py"}'}
+    model.scripts.insert(0, Script([], match="CALL", tool_calls=[call]))
+    answer = await client.ask("lido/models/ask", {"turns": [{"role": "user", "text": "CALL"}]})
+    assert answer["toolCalls"] == [call]
 
 
 async def test_the_person_goes_over_the_steps_before_anything_is_edited(

@@ -27,7 +27,7 @@ def register(server: LidoServer) -> None:
         from lido.chat.conversations import UnknownConversation
         from lido.models.base import ModelError
 
-        known = conversation_id or None
+        known: str | None = conversation_id
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
@@ -50,7 +50,7 @@ def register(server: LidoServer) -> None:
                         known = None
         except ModelError as error:
             # The question is kept, so the client can offer to try again.
-            raise RequestFailed(str(error), data={"conversationId": conversation_id or None}) from None
+            raise RequestFailed(str(error), data={"conversationId": conversation_id}) from None
         except UnknownConversation:
             raise RequestFailed("There is no such conversation; it may have been deleted.") from None
         raise RequestFailed("The model gave no answer.")
@@ -68,14 +68,6 @@ def register(server: LidoServer) -> None:
             replaces=params.replaces,
         )
         return await answered(pieces, params.partial_result_token, conversation_id)
-
-    @server.own("lido/chat/reply")
-    async def reply(params: m.ChatReply) -> m.ChatAnswer:
-        if params.turns[-1].role != "user":
-            raise RequestFailed("The last turn must be the person's question.")
-        turns = [(turn.role, turn.text) for turn in params.turns]
-        pieces = server.chat.reply(turns, attachments.decode(server, params.attachments), params.model)
-        return await answered(pieces, params.partial_result_token, "")
 
     @server.own("lido/chat/retry")
     async def retry(params: m.ChatRetry) -> m.ChatAnswer:
@@ -153,20 +145,6 @@ def register(server: LidoServer) -> None:
             return m.ChatExported(text=await server.chat.store.export(params.conversation_id))
         except UnknownConversation:
             raise RequestFailed("There is no such conversation; it may have been deleted.") from None
-
-    @server.own("lido/models")
-    def models(params: m.ModelsQuery) -> m.Models:
-        _ = server.models  # its making reports the status that is returned here
-        settings = server.settings
-        return m.Models(
-            models=[
-                m.ModelStatus(
-                    name=s.name, provider=s.provider, model=s.model, state=s.state, message=s.message
-                )
-                for s in server.models.statuses()
-            ],
-            roles={role: list(settings.role(role)) for role in ("chat", "completion", "plan")},
-        )
 
     @server.own("lido/chat/delete")
     async def delete(params: m.ConversationRef) -> None:

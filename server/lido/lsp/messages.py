@@ -91,22 +91,6 @@ class ChatSend(Wire):
     work_done_token: str | int | None = None
 
 
-class ChatTurn(Wire):
-    role: Literal["user", "assistant"]
-    text: Text
-
-
-class ChatReply(Wire):
-    """``lido/chat/reply``: answers a conversation that the client keeps, from its oldest turn to the
-    question; nothing is stored. Streams as `ChatSend` does; its answer has an empty conversation id."""
-
-    turns: list[ChatTurn] = Field(min_length=1, max_length=10_000)
-    attachments: list[Attachment] = Field(default_factory=list, max_length=200)
-    model: str | None = None
-    partial_result_token: str | int | None = None
-    work_done_token: str | int | None = None
-
-
 class ChatDelta(Wire):
     delta: str
     conversation_id: Id | None = None
@@ -343,14 +327,60 @@ class Status(Wire):
     models: list[ModelStatus] = []
 
 
+class ModelInfo(ModelStatus):
+    tools: bool
+    """Whether it can call tools."""
+    context_window: int
+    """Tokens."""
+
+
 class ModelsQuery(Wire):
     """``lido/models``."""
 
 
 class Models(Wire):
-    models: list[ModelStatus]
+    models: list[ModelInfo]
     roles: dict[str, list[str]]
     """Role (chat, completion, plan) → names of the models that serve it, in fail-over order."""
+
+
+class ModelTool(Wire):
+    name: Id
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """A JSON Schema object."""
+
+
+class ModelToolCall(Wire):
+    id: Id
+    name: Id
+    arguments: str
+    """JSON as the model wrote it; it may be malformed."""
+
+
+class ModelTurn(Wire):
+    role: Literal["system", "user", "assistant", "tool"]
+    text: Text = ""
+    tool_calls: list[ModelToolCall] = Field(default_factory=list, max_length=1000)
+    tool_call_id: Id | None = None
+    """Of a tool's turn: the call that `text` is the result of."""
+
+
+class ModelAsk(Wire):
+    """``lido/models/ask``: one answer of a model for a conversation that the client keeps, as it is:
+    without a prompt of Lido's, and nothing is stored. Streams `ChatDelta`."""
+
+    turns: list[ModelTurn] = Field(min_length=1, max_length=10_000)
+    tools: list[ModelTool] = Field(default_factory=list, max_length=1000)
+    model: str | None = None
+    partial_result_token: str | int | None = None
+    work_done_token: str | int | None = None
+
+
+class ModelAnswer(Wire):
+    text: str
+    tool_calls: list[ModelToolCall]
+    usage: TokenUsage
 
 
 class MetricsQuery(Wire):

@@ -48,7 +48,6 @@ METHODS = (
     Method("lido/completion/partiallyAccepted", "notification", m.CompletionOutcome),
     Method("lido/completion/dismissed", "notification", m.CompletionOutcome),
     Method("lido/chat/send", "request", m.ChatSend, m.ChatAnswer, partial=m.ChatDelta),
-    Method("lido/chat/reply", "request", m.ChatReply, m.ChatAnswer, partial=m.ChatDelta),
     Method("lido/chat/retry", "request", m.ChatRetry, m.ChatAnswer, partial=m.ChatDelta),
     Method("lido/chat/list", "request", m.ChatList, m.ConversationSummary, many=True),
     Method("lido/chat/get", "request", m.ConversationRef, m.Conversation),
@@ -66,6 +65,7 @@ METHODS = (
     Method("lido/review/undo", "request", m.ReviewRef, m.ReviewUndone),
     Method("lido/status", "notification", m.Status, to_client=True),
     Method("lido/models", "request", m.ModelsQuery, m.Models),
+    Method("lido/models/ask", "request", m.ModelAsk, m.ModelAnswer, partial=m.ChatDelta),
     Method("lido/metrics", "request", m.MetricsQuery, m.MetricsRows),
 )
 

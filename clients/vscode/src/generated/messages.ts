@@ -58,20 +58,6 @@ export interface ChatSend {
   workDoneToken?: string | number;
 }
 
-export interface ChatTurn {
-  role: 'user' | 'assistant';
-  text: string;
-}
-
-/** `lido/chat/reply`: answers a conversation that the client keeps, from its oldest turn to the question; nothing is stored. Streams as `ChatSend` does; its answer has an empty conversation id. */
-export interface ChatReply {
-  turns: ChatTurn[];
-  attachments?: Attachment[];
-  model?: string;
-  partialResultToken?: string | number;
-  workDoneToken?: string | number;
-}
-
 export interface ChatDelta {
   delta: string;
   /** In the first one: a cancelled request has no answer that could tell it. */
@@ -274,14 +260,63 @@ export interface Status {
   models: ModelStatus[];
 }
 
+export interface ModelInfo {
+  name: string;
+  provider: string;
+  model: string;
+  state: 'cold' | 'warming' | 'ready' | 'error';
+  message: string;
+  /** Whether it can call tools. */
+  tools: boolean;
+  /** Tokens. */
+  contextWindow: number;
+}
+
 /** `lido/models`. */
 export interface ModelsQuery {
 }
 
 export interface Models {
-  models: ModelStatus[];
+  models: ModelInfo[];
   /** Role (chat, completion, plan) → names of the models that serve it, in fail-over order. */
   roles: Record<string, string[]>;
+}
+
+export interface ModelTool {
+  name: string;
+  description?: string;
+  /** A JSON Schema object. */
+  parameters?: Record<string, unknown>;
+}
+
+export interface ModelToolCall {
+  id: string;
+  name: string;
+  /** JSON as the model wrote it; it may be malformed. */
+  arguments: string;
+}
+
+export interface ModelTurn {
+  role: 'system' | 'user' | 'assistant' | 'tool';
+  text?: string;
+  toolCalls?: ModelToolCall[];
+  /** Of a tool's turn: the call that `text` is the result of. */
+  toolCallId?: string;
+}
+
+/** `lido/models/ask`: one answer of a model for a conversation that the client keeps, as it is: without a prompt of Lido's, and nothing is stored. Streams `ChatDelta`. */
+export interface ModelAsk {
+  turns: ModelTurn[];
+  tools?: ModelTool[];
+  model?: string;
+  partialResultToken?: string | number;
+  workDoneToken?: string | number;
+}
+
+export interface ModelAnswer {
+  text: string;
+  toolCalls: ModelToolCall[];
+  usage: TokenUsage;
 }
 
 /** `lido/metrics`: `by` names dimensions, `since` is a span such as `28d` or an ISO 8601 time. */
@@ -297,7 +332,6 @@ export interface MetricsRows {
 /** Requests to the server, by method. */
 export interface Requests {
   'lido/chat/send': { params: ChatSend; result: ChatAnswer };
-  'lido/chat/reply': { params: ChatReply; result: ChatAnswer };
   'lido/chat/retry': { params: ChatRetry; result: ChatAnswer };
   'lido/chat/list': { params: ChatList; result: ConversationSummary[] };
   'lido/chat/get': { params: ConversationRef; result: Conversation };
@@ -312,6 +346,7 @@ export interface Requests {
   'lido/review/decide': { params: ReviewDecide; result: ReviewDecided };
   'lido/review/undo': { params: ReviewRef; result: ReviewUndone };
   'lido/models': { params: ModelsQuery; result: Models };
+  'lido/models/ask': { params: ModelAsk; result: ModelAnswer };
   'lido/metrics': { params: MetricsQuery; result: MetricsRows };
 }
 

@@ -7,5 +7,5 @@ import java.util.Map;
 /**
  * @param roles Role (chat, completion, plan) → names of the models that serve it, in fail-over order.
  */
-public record Models(List<ModelStatus> models, Map<String, List<String>> roles) {
+public record Models(List<ModelInfo> models, Map<String, List<String>> roles) {
 }

@@ -1,8 +1,7 @@
 // Generated from server/lido/lsp/messages.py by `python -m lido.lsp.schema`; not to be edited.
 package dev.lido.generated;
 
-/**
- * @param role One of: user, assistant.
- */
-public record ChatTurn(String role, String text) {
+import java.util.List;
+
+public record ModelAnswer(String text, List<ModelToolCall> toolCalls, TokenUsage usage) {
 }
