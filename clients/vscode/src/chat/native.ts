@@ -2,7 +2,7 @@
 
 import * as vscode from 'vscode';
 import { ProgressType } from 'vscode-languageclient';
-import type { Attachment, ChatDelta, ChatTurn } from '../generated/messages';
+import type { Attachment, ChatDelta, ModelTurn } from '../generated/messages';
 import type { Session } from '../session';
 
 const delta = new ProgressType<ChatDelta>();
@@ -79,7 +79,8 @@ function attached(value: unknown): Attachment[] {
   return typeof value === 'string' ? [{ kind: 'output', text: value }] : [];
 }
 
-/** Offers the configured models to VS Code's model picker and to other extensions. */
+/** Offers the configured models to VS Code's model picker and to other extensions. The picker of its chat lists
+ * those alone that can call tools, and without one that it lists no participant is asked anything. */
 function registerModels(context: vscode.ExtensionContext, session: Session): void {
   const lm = vscode.lm as typeof vscode.lm | undefined;
   if (!lm?.registerLanguageModelChatProvider) {
@@ -89,7 +90,7 @@ function registerModels(context: vscode.ExtensionContext, session: Session): voi
   const provider: vscode.LanguageModelChatProvider = {
     onDidChangeLanguageModelChatInformation: changed.event,
     async provideLanguageModelChatInformation() {
-      if (!session.client) {
+      if (session.state !== 'running') {
         return [];
       }
       const { models } = await session.request('lido/models', {});
@@ -99,19 +100,30 @@ function registerModels(context: vscode.ExtensionContext, session: Session): voi
         family: model.model,
         version: '1',
         detail: model.model,
-        // Lido fits each question to its model itself, so this is only what one question may hold at most.
-        maxInputTokens: 100_000,
-        maxOutputTokens: 4096,
-        capabilities: {},
+        maxInputTokens: Math.ceil(model.contextWindow * 0.75),
+        maxOutputTokens: Math.min(4096, Math.floor(model.contextWindow / 4)),
+        capabilities: { toolCalling: model.tools },
       }));
     },
-    async provideLanguageModelChatResponse(model, messages, _options, progress, token) {
+    async provideLanguageModelChatResponse(model, messages, { tools = [] }, progress, token) {
       const partialResultToken = `model-${crypto.randomUUID()}`;
       const listening = session.client?.onProgress(delta, partialResultToken, (piece) =>
         progress.report(new vscode.LanguageModelTextPart(piece.delta)),
       );
       try {
-        await session.request('lido/chat/reply', { turns: turns(messages), model: model.id, partialResultToken }, token);
+        const answer = await session.request(
+          'lido/models/ask',
+          {
+            turns: messages.flatMap(turns),
+            tools: tools.map(({ name, description, inputSchema }) => ({ name, description, parameters: inputSchema as Record<string, unknown> | undefined })),
+            model: model.id,
+            partialResultToken,
+          },
+          token,
+        );
+        for (const call of answer.toolCalls) {
+          progress.report(new vscode.LanguageModelToolCallPart(call.id, call.name, parsed(call.arguments)));
+        }
       } finally {
         listening?.dispose();
       }
@@ -122,17 +134,33 @@ function registerModels(context: vscode.ExtensionContext, session: Session): voi
   context.subscriptions.push(
     changed,
     lm.registerLanguageModelChatProvider('lido', provider),
-    session.onState((now) => now === 'running' && changed.fire()),
+    session.onState(() => changed.fire()),
   );
 }
 
-function turns(messages: readonly vscode.LanguageModelChatRequestMessage[]): ChatTurn[] {
-  return messages.map(({ role, content }) => ({
-    role: role === vscode.LanguageModelChatMessageRole.Assistant ? 'assistant' : 'user',
-    text: words(content),
-  }));
+/** A message's text and calls are one turn; each result in it is a turn of its own, before them. */
+export function turns({ role, content }: vscode.LanguageModelChatRequestMessage): ModelTurn[] {
+  const results = content
+    .filter((part) => part instanceof vscode.LanguageModelToolResultPart)
+    .map((part): ModelTurn => ({ role: 'tool', text: words(part.content), toolCallId: part.callId }));
+  const toolCalls = content
+    .filter((part) => part instanceof vscode.LanguageModelToolCallPart)
+    .map(({ callId, name, input }) => ({ id: callId, name, arguments: JSON.stringify(input) }));
+  const text = words(content);
+  // 3 is the system's role, which the stable types do not name yet.
+  const who = role === vscode.LanguageModelChatMessageRole.Assistant ? 'assistant' : Number(role) === 3 ? 'system' : 'user';
+  return text || toolCalls.length ? [...results, { role: who, text, toolCalls }] : results;
 }
 
 function words(content: readonly unknown[]): string {
   return content.map((part) => (part instanceof vscode.LanguageModelTextPart ? part.value : '')).join('');
+}
+
+function parsed(json: string): object {
+  try {
+    const found: unknown = JSON.parse(json || '{}');
+    return typeof found === 'object' && found ? found : {};
+  } catch {
+    return {}; // malformed: the tool says what it misses, and the model tries again
+  }
 }
