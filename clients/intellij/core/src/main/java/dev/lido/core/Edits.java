@@ -1,5 +1,9 @@
 package dev.lido.core;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -67,8 +71,41 @@ public record Edits(String label, List<Step> steps) {
         }
         for (Step step : steps) {
             if (!step.uri().startsWith("file:")) throw new Refused("Only files can be edited, not " + step.uri());
+            if (step instanceof Rename rename && !rename.newUri().startsWith("file:")) {
+                throw new Refused("Only files can be edited, not " + rename.newUri());
+            }
         }
         return new Edits(label == null || label.isBlank() ? "Lido" : label, List.copyOf(steps));
+    }
+
+    /** Refuses what lies outside of the folders, also by way of links. */
+    public void inside(List<Path> folders) throws Refused {
+        List<Path> roots = new ArrayList<>();
+        for (Path folder : folders) roots.add(real(folder));
+        for (Step step : steps) {
+            check(step.uri(), roots);
+            if (step instanceof Rename rename) check(rename.newUri(), roots);
+        }
+    }
+
+    private static void check(String uri, List<Path> roots) throws Refused {
+        Path path = real(Uris.path(uri));
+        if (roots.stream().noneMatch(path::startsWith)) throw new Refused(path + " is outside of the project");
+    }
+
+    /** Without links, as far as it exists. */
+    private static Path real(Path path) throws Refused {
+        Path there = path.toAbsolutePath().normalize();
+        Path rest = there.relativize(there);
+        while (!Files.exists(there, LinkOption.NOFOLLOW_LINKS) && there.getParent() != null) {
+            rest = there.getFileName().resolve(rest);
+            there = there.getParent();
+        }
+        try {
+            return there.toRealPath().resolve(rest).normalize();
+        } catch (IOException error) {
+            throw new Refused(path + " can't be reached");
+        }
     }
 
     private static Change change(TextDocumentEdit edit, Map<String, ChangeAnnotation> annotations) throws Refused {

@@ -180,7 +180,7 @@ public final class Lido implements AutoCloseable {
         }
         Session made = null;
         try {
-            made = new Session(launch.command(), launch.environment(), directory(), host);
+            made = new Session(launch.command(), launch.environment(), folders, host);
             Session present = made;
             var initialized = made.initialize(folders, editor, host);
             made.ended().thenRun(() -> initialized.completeExceptionally(new IOException("It ended.")));
@@ -201,10 +201,6 @@ public final class Lido implements AutoCloseable {
             if (made != null) made.kill();
             again(wanted, reason, made != null);
         }
-    }
-
-    private Path directory() {
-        return folders.isEmpty() ? Path.of(System.getProperty("user.home")) : folders.get(0);
     }
 
     private void ended(Session gone) {

@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import dev.lido.generated.PlanUpdate;
 import dev.lido.generated.Status;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.URI;
@@ -75,8 +76,8 @@ final class Session implements AutoCloseable {
     private volatile boolean closing;
     final LidoServer server;
 
-    Session(List<String> command, Map<String, String> environment, Path directory, Host host) throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(command).directory(directory.toFile());
+    Session(List<String> command, Map<String, String> environment, List<Path> folders, Host host) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command).directory(folders.isEmpty() ? new File(System.getProperty("user.home")) : folders.get(0).toFile());
         builder.environment().put("PYTHONUTF8", "1");
         builder.environment().putAll(environment);
         process = builder.start();
@@ -89,7 +90,7 @@ final class Session implements AutoCloseable {
             return thread;
         });
         Launcher<LidoServer> launcher = new Launcher.Builder<LidoServer>()
-                .setLocalService(new Client(host, partials))
+                .setLocalService(new Client(host, folders, partials))
                 .setRemoteInterface(LidoServer.class)
                 .setInput(process.getInputStream())
                 .setOutput(process.getOutputStream())
@@ -247,10 +248,12 @@ final class Session implements AutoCloseable {
     /** What the server calls. Public for LSP4J's reflection. */
     public static final class Client implements LanguageClient {
         private final Host host;
+        private final List<Path> folders;
         private final Map<String, Consumer<JsonElement>> partials;
 
-        Client(Host host, Map<String, Consumer<JsonElement>> partials) {
+        Client(Host host, List<Path> folders, Map<String, Consumer<JsonElement>> partials) {
             this.host = host;
+            this.folders = folders;
             this.partials = partials;
         }
 
@@ -268,7 +271,9 @@ final class Session implements AutoCloseable {
         public CompletableFuture<ApplyWorkspaceEditResponse> applyEdit(ApplyWorkspaceEditParams params) {
             CompletableFuture<Void> applied;
             try {
-                applied = host.apply(Edits.of(params.getEdit(), params.getLabel()));
+                Edits edits = Edits.of(params.getEdit(), params.getLabel());
+                edits.inside(folders);
+                applied = host.apply(edits);
             } catch (Edits.Refused refused) {
                 applied = CompletableFuture.failedFuture(refused);
             }

@@ -3,6 +3,8 @@ package dev.lido.core;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.eclipse.lsp4j.DeleteFile;
@@ -13,6 +15,7 @@ import org.eclipse.lsp4j.TextEdit;
 import org.eclipse.lsp4j.WorkspaceEdit;
 import org.eclipse.lsp4j.jsonrpc.messages.Either;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class EditsTest {
     private static Edits.Hunk hunk(int line, int from, int to, String text) {
@@ -58,6 +61,24 @@ class EditsTest {
         options.setRecursive(true);
         var folder = new WorkspaceEdit(List.of(Either.forRight(new DeleteFile("file:///a", options))));
         assertThrows(Edits.Refused.class, () -> Edits.of(folder, ""));
+    }
+
+    @Test
+    void nothingOutsideOfTheProjectIsTouched(@TempDir Path folder) throws Exception {
+        Path project = Files.createDirectories(folder.resolve("project/src")).getParent();
+        Files.createSymbolicLink(project.resolve("link"), folder);
+        Files.createSymbolicLink(project.resolve("loose"), folder.resolve("nowhere"));
+        var roots = List.of(project);
+        for (String inside : List.of("a.py", "src/new/b.py", "src/../c.py")) {
+            new Edits("", List.of(new Edits.Create(Uris.of(project.resolve(inside)), false, false))).inside(roots);
+        }
+        for (String outside : List.of("../a.py", "link/a.py", "src/../../a.py", "loose")) {
+            Path path = project.resolve(outside);
+            var edits = new Edits("", List.of(new Edits.Create(path.toUri().toString(), false, false)));
+            assertThrows(Edits.Refused.class, () -> edits.inside(roots), outside);
+        }
+        var away = new Edits("", List.of(new Edits.Rename(Uris.of(project.resolve("a")), Uris.of(folder.resolve("a")), false)));
+        assertThrows(Edits.Refused.class, () -> away.inside(roots));
     }
 
     @Test

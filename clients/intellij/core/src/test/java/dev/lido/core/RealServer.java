@@ -33,6 +33,8 @@ final class RealServer implements Host, AutoCloseable {
     final BlockingQueue<Edits> edits = new LinkedBlockingQueue<>();
     final BlockingQueue<Status> statuses = new LinkedBlockingQueue<>();
     String refuse;
+    /** Told of edits instead of the session's own, where a test has another session. */
+    Documents judged;
     private final ScriptedModel model;
 
     RealServer(Path folder, Map<String, String> files, ScriptedModel.Script... script) throws IOException {
@@ -76,6 +78,10 @@ final class RealServer implements Host, AutoCloseable {
         lido.documents().changed(uri, range, text);
     }
 
+    private Documents documents() {
+        return judged == null ? lido.documents() : judged;
+    }
+
     static <T> T get(CompletableFuture<T> answer) throws Exception {
         return answer.get(SECONDS, TimeUnit.SECONDS);
     }
@@ -100,7 +106,7 @@ final class RealServer implements Host, AutoCloseable {
         edits.add(wanted);
         if (refuse != null) return CompletableFuture.failedFuture(new Edits.Refused(refuse));
         try {
-            lido.documents().check(wanted);
+            documents().check(wanted);
             for (Edits.Step step : wanted.steps()) {
                 Path path = Uris.path(step.uri());
                 if (step instanceof Edits.Change change) {
@@ -111,7 +117,7 @@ final class RealServer implements Host, AutoCloseable {
                         if (open.containsKey(step.uri())) {
                             var range = new Positions(open.get(step.uri())).range(one.start(), one.end());
                             open.get(step.uri()).replace(one.start(), one.end(), one.text());
-                            lido.documents().changed(step.uri(), range, one.text());
+                            documents().changed(step.uri(), range, one.text());
                         }
                     }
                     Files.writeString(path, Edits.applied(change, before));

@@ -255,6 +255,36 @@ class RealServerTest {
     }
 
     @Test
+    void theJudgeOfClientsFindsNothingWrong() throws Exception {
+        Path report = folder.resolve("report.txt");
+        List<String> command = List.of(ScriptedModel.PYTHON.toString(),
+                ScriptedModel.CHECKOUT.resolve("tests/conformance/client_check.py").toString(), "--report", report.toString());
+        try (RealServer host = new RealServer(folder, Map.of("a.py", "x = 𝄞é\r\n"))) {
+            try (Lido lido = new Lido(() -> command, List.of(host.root), new ClientInfo("judged", "1"), host, Runnable::run)) {
+                String uri = host.uri("a.py");
+                StringBuilder text = new StringBuilder(host.read("a.py"));
+                host.open.put(uri, text);
+                host.judged = lido.documents();
+                lido.documents().open(uri, "python", text::toString);
+                var at = new Positions(text).range(7, 7);
+                text.insert(7, "y");
+                lido.documents().changed(uri, at, "y");
+                Suggestion suggestion = get(lido.completions().request(uri, new Positions(text).at(8), true, null)).orElseThrow();
+                suggestion.shown();
+                get(suggestion.accepted());
+                var action = get(lido.actions(uri, at, List.of())).get(0).getCommand();
+                get(lido.execute(action.getCommand(), action.getArguments()));
+                assertEquals("Check", ((Edits.Change) take(host.edits).steps().get(0)).hunks().get(0).label());
+                get(lido.chat().list(null));
+                lido.documents().close(uri);
+            }
+            List<String> lines = java.nio.file.Files.readAllLines(report);
+            assertEquals("nothing wrong was seen", lines.get(0), lines.toString());
+            assertEquals(List.of(), lines.stream().filter(line -> line.startsWith("never")).toList());
+        }
+    }
+
+    @Test
     void aServerThatEndsAtOnceSaysWhyAndIsGivenUp() throws Exception {
         try (RealServer host = new RealServer(folder, Map.of())) {
             try (Lido lido = new Lido(() -> List.of("sh", "-c", "echo no such model >&2; exit 3"), List.of(),
