@@ -22,21 +22,14 @@ import java.util.Queue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import javax.swing.SwingUtilities;
 import org.picocontainer.PicoContainer;
 
 /** The platform of 2018.3 without a window: real documents, commands and virtual files. */
 final class Ide implements AutoCloseable {
-    /** Stands for the UI thread: one task after the other. */
-    static final ExecutorService UI = Executors.newSingleThreadExecutor(task -> {
-        Thread thread = new Thread(task, "UI");
-        thread.setDaemon(true);
-        return thread;
-    });
-
     static final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
     final Disposable parent = Disposer.newDisposable();
     final CoreApplicationEnvironment application = new CoreApplicationEnvironment(parent) {
@@ -50,7 +43,7 @@ final class Ide implements AutoCloseable {
             return new MockApplication(disposable) {
                 @Override
                 public void invokeLater(Runnable task) {
-                    UI.execute(() -> {
+                    SwingUtilities.invokeLater(() -> {
                         try {
                             task.run();
                         } catch (UnsupportedOperationException declared) {
@@ -111,7 +104,9 @@ final class Ide implements AutoCloseable {
 
     /** Runs something on the UI thread and waits for it. */
     static <T> T onUi(Callable<T> task) throws Exception {
-        return UI.submit(task).get(30, TimeUnit.SECONDS);
+        FutureTask<T> waiting = new FutureTask<>(task);
+        SwingUtilities.invokeLater(waiting);
+        return waiting.get(30, TimeUnit.SECONDS);
     }
 
     /** An editor of which only document, project and caret are asked. */
