@@ -226,3 +226,53 @@ async def test_a_storm_of_keys_leaves_nothing_behind(tmp_path):
             ):
                 await asyncio.sleep(0.05)
         assert len(w.completer._cache.rows()) <= 256
+
+
+async def test_ten_thousand_keys_grow_nothing_and_lose_no_outcome(tmp_path):
+    """Half of it is typed before memory is measured, so that caches are full by then."""
+    import gc
+    import sqlite3
+    import tracemalloc
+
+    async with world(tmp_path, Script(["alpha", " + beta"])) as w:
+        w.open("def f(alpha):\n    return ‸\n")
+        pending: asyncio.Task[list[Suggestion]] | None = None
+        sizes = []
+        for half in range(2):
+            for number in range(5000):
+                # Words come and go, so that the document stays as long as it is.
+                w.type("", delete=1) if number % 2 else w.type("azbx"[number // 2 % 4])
+                if pending and number % 5:
+                    pending.cancel()
+                if number % 10 == 0:
+                    pending = asyncio.create_task(w.complete())
+                    await asyncio.wait([pending], timeout=0.02 if number % 50 == 0 else 0.001)
+                    if pending.done() and not pending.cancelled() and pending.result():
+                        w.tracker.shown(pending.result()[0].id)
+                elif number % 3 == 0:
+                    await asyncio.sleep(0)
+            assert pending
+            await asyncio.wait([pending], timeout=5)
+            gc.collect()
+            if not half:
+                tracemalloc.start()
+            sizes.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        assert sizes[1] - sizes[0] < 3_000_000, sizes
+        async with asyncio.timeout(5):
+            while w.completer._running or w.server.open_connections > 20:
+                await asyncio.sleep(0.05)
+        tasks = [task.get_name() for task in asyncio.all_tasks()]
+        assert tasks.count("completion") == 0
+        w.tracker.close()
+        await w.log.flush()
+        with sqlite3.connect(tmp_path / "events.sqlite3") as database:
+            kinds = dict(
+                database.execute(
+                    "SELECT suggestion_id, group_concat(kind) FROM events WHERE kind != 'requested' GROUP BY 1"
+                ).fetchall()
+            )
+        shown = [kind.split(",") for kind in kinds.values() if "shown" in kind]
+        assert len(shown) > 20
+        outcomes = {"accepted", "partially_accepted", "rejected", "ignored"}
+        assert all(sum(kind in outcomes for kind in each) == 1 for each in shown)

@@ -42,6 +42,7 @@ class RawClient:
                 "capabilities": {
                     "general": {"positionEncodings": [self.encoding]},
                     "textDocument": {"inlineCompletion": {}},
+                    "notebookDocument": {"synchronization": {}},
                 },
             },
         )

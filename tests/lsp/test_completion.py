@@ -235,3 +235,35 @@ async def test_the_status_reaches_copilots_clients_in_their_words(tmp_path):
             "kind": "Inactive",
             "busy": False,
         }
+
+
+async def test_a_definition_that_is_not_saved_yet_reaches_the_prompt(tmp_path):
+    text = "from shop import Basket\n\n\ndef f():\n    return fresh_total‸\n"
+    async with session(tmp_path, Script(["(1)"]), text=text) as (client, uri, cursor, backend):
+        shop = tmp_path / "project" / "shop.py"
+        shop.write_text("")
+        other = client.open(shop, "python")
+        client.replace(other.uri, 0, 0, "def fresh_total(rate: float) -> float:\n    return rate\n")
+        assert await client.complete_inline(uri, cursor, invoked=True)
+        assert "def fresh_total(rate: float) -> float:" in backend.seen[-1].prompt
+
+
+async def test_files_changed_by_others_are_indexed_when_the_editor_tells(tmp_path):
+    text = "from shop import Basket\n\n\ndef f(basket: Basket):\n    return ‸\n"
+    async with session(tmp_path, Script(["1"]), text=text) as (client, uri, cursor, backend):
+        await client.complete_inline(uri, cursor, invoked=True)
+        await asyncio.sleep(0)
+        shop = tmp_path / "project" / "shop.py"
+        shop.write_text("class Basket:\n    def total_price(self, rate):\n        return 1\n")
+        for attempt in range(40):
+            client.workspace_did_change_watched_files(
+                lsp.DidChangeWatchedFilesParams([lsp.FileEvent(shop.as_uri(), lsp.FileChangeType.Created)])
+            )
+            # What was chosen for a place stays for some lines: ask elsewhere each time.
+            client.replace(uri, cursor, cursor, "\n" * 15 + f"    x{attempt} = Basket.")
+            cursor += 15 + len(f"    x{attempt} = Basket.")
+            await client.complete_inline(uri, cursor, invoked=True)
+            if "total_price" in backend.seen[-1].prompt:
+                return
+            await asyncio.sleep(0.5)
+        pytest.fail("the new file was never indexed")

@@ -78,6 +78,14 @@ def before(document: Document, offset: int, characters: int) -> str:
     return document.slice(min(document.line_start(line), offset), offset)
 
 
+def last_lines(text: str, characters: int) -> str:
+    """At most so many characters of the text's end, from a line's beginning."""
+    if len(text) <= characters:
+        return text
+    tail = text[len(text) - max(0, characters) :]
+    return tail[tail.find("\n") + 1 :] if "\n" in tail else ""
+
+
 def head(parsed: syntax.Parsed, offset: int, cut: int, characters: int) -> str:
     """What the model needs of the text that `before` left out, in front of `cut`: the imports, and the first
     lines of the scopes around the cursor. The same while the cut and the scope are the same."""
@@ -149,6 +157,7 @@ class Elsewhere:
         self._blocked = blocked
         self._chosen: OrderedDict[str, _Chosen] = OrderedDict()
         self._windows: OrderedDict[str, _Windows] = OrderedDict()
+        self._defined: dict[str, tuple[Document, list[syntax.Definition]]] = {}
         self._lock = threading.Lock()
 
     def snippets(self, document: Document, offset: int, characters: int) -> tuple[Snippet, ...]:
@@ -176,20 +185,25 @@ class Elsewhere:
         with self._lock:
             self._chosen.pop(uri, None)
             self._windows.pop(uri, None)
+            self._defined.pop(uri, None)
 
     def _choose(self, document: Document, offset: int, characters: int) -> tuple[Snippet, ...]:
         if characters < 200:
             return ()
         line = document.line_at(offset)
         around = document.slice(
-            document.line_start(max(0, line - 30)),
+            document.line_start(max(0, line - 40)),
             document.line_start(min(document.line_count, line + 5)),
         )
-        words = [word for word in dict.fromkeys(reversed(_words(around))) if word not in _COMMON]
+        nearest_first = list(dict.fromkeys(reversed(_words(around))))
+        words = [word for word in nearest_first if word not in _COMMON]
         own = self._relative(document.path) if document.path else ""
-        candidates = [*self._definitions(words[:40], own), *self._lately(document, words)]
-        candidates += self._alike_open(document, frozenset(words)) + self._alike_indexed(words[:16], own)
-        # By value for its length; what says the same twice is taken once.
+        candidates = [*self._definitions(words[:12], own), *self._lately(document, words)]
+        candidates += self._alike_open(document, frozenset(words)) + self._alike_indexed(
+            nearest_first[:24], own
+        )
+        # By value; what says the same twice is taken once. Measured by tests/bench/cross_file.py: more
+        # definitions than the nearest names', or more of each, crowd out pieces that say more.
         candidates.sort(key=lambda found: -found[0])
         taken: list[Snippet] = []
         lines = {text.strip() for text in around.splitlines()}
@@ -197,7 +211,10 @@ class Elsewhere:
         for _, snippet in candidates:
             new = [text for text in snippet.text.splitlines() if text.strip() and text.strip() not in lines]
             cost = len(snippet.text) + len(snippet.path) + 8
-            if cost > room or 2 * len(new) < snippet.text.count("\n") + 1:
+            if cost > room > 400:  # what is left is filled with a part of it
+                snippet = Snippet(snippet.path, _first_lines(snippet.text, room - len(snippet.path) - 8))
+                cost = room
+            if not snippet.text or cost > room or 2 * len(new) < snippet.text.count("\n") + 1:
                 continue
             room -= cost
             taken.append(snippet)
@@ -205,18 +222,46 @@ class Elsewhere:
         return tuple(sorted(taken, key=lambda snippet: (snippet.path, snippet.text)))
 
     def _definitions(self, names: list[str], own: str) -> list[tuple[float, Snippet]]:
-        found: list[tuple[float, Snippet]] = []
+        found = self._unsaved_definitions(names, own)
+        known = {snippet.path for _, snippet in found}
         for index in self._index():
             for symbol in index.definitions(names):
-                if symbol.path == own or self._blocked(index.root / symbol.path):
+                if symbol.path == own or symbol.path in known or self._blocked(index.root / symbol.path):
                     continue
                 text = symbol.signature
                 if symbol.kind in ("class", "interface"):
-                    members = [f"    {member.signature}" for member in index.members(symbol)]
+                    members = [f"    {member.signature}" for member in index.members(symbol, 6)]
                     text = "\n".join((text, *members))
                 near = 1 / (2 + names.index(symbol.name))
                 found.append((1.0 + near, Snippet(symbol.path, text)))
         return found
+
+    def _unsaved_definitions(self, names: list[str], own: str) -> list[tuple[float, Snippet]]:
+        """Definitions of the same names in open documents, which the index knows as they were saved."""
+        found: list[tuple[float, Snippet]] = []
+        for other in self.documents()[:12]:
+            if other.path is None or other.version == 0 or other.line_count > 5000:
+                continue
+            path = self._relative(other.path)
+            if path == own or self._blocked(other.path):
+                continue
+            for definition in self._definitions_of(other):
+                if definition.name in names:
+                    near = 1 / (2 + names.index(definition.name))
+                    found.append((1.0 + near, Snippet(path, definition.signature)))
+        return found
+
+    def _definitions_of(self, document: Document) -> list[syntax.Definition]:
+        with self._lock:
+            known = self._defined.get(document.uri)
+        if known is not None and known[0] is document:
+            return known[1]
+        defined = syntax.definitions(document.language, document.text.encode("utf-8", "surrogatepass"))
+        with self._lock:
+            self._defined[document.uri] = document, defined
+            while len(self._defined) > 12:
+                del self._defined[next(iter(self._defined))]
+        return defined
 
     def _lately(self, document: Document, words: list[str]) -> list[tuple[float, Snippet]]:
         found = []
@@ -265,10 +310,14 @@ class Elsewhere:
     def _alike_indexed(self, words: list[str], own: str) -> list[tuple[float, Snippet]]:
         found: list[tuple[float, Snippet]] = []
         for index in self._index():
-            for rank, piece in enumerate(index.similar(words, 6)):
+            for rank, piece in enumerate(index.similar(words, 16)):
                 if piece.path != own and not self._blocked(index.root / piece.path):
-                    found.append((0.55 - 0.03 * rank, Snippet(piece.path, piece.text)))
+                    found.append((0.55 - 0.02 * rank, Snippet(piece.path, piece.text)))
         return found
+
+
+def _first_lines(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: text.rfind("\n", 0, characters) + 1].rstrip()
 
 
 def _words(text: str) -> list[str]:

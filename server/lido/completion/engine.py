@@ -115,6 +115,7 @@ class Completer:
         elsewhere: context.Elsewhere | None = None,
         repository: str = "",
         cache: Cache | None = None,
+        around: Callable[[Document], tuple[str, str]] = lambda _: ("", ""),
         on_request: Callable[[], None] = lambda: None,
         on_close: Callable[[], Iterable[Awaitable[None]]] = tuple,
     ) -> None:
@@ -125,6 +126,7 @@ class Completer:
         self._relative = relative
         self._elsewhere = elsewhere or context.Elsewhere()
         self._repository = repository
+        self._around = around
         self._on_request = on_request
         self._on_close = on_close
         self._cache = cache or Cache()
@@ -469,11 +471,17 @@ class Completer:
         prefix = context.before(document, offset, room.prefix)
         if parsed is not None and len(prefix) < offset:
             prefix = context.head(parsed, offset, offset - len(prefix), room.prefix // 5) + prefix
+        suffix = context.after(document, offset, room.suffix)
+        above, below = self._around(document)
+        if above and len(prefix) == offset:  # the other cells of a notebook, where there is room
+            prefix = context.last_lines(above, room.prefix - len(prefix)) + prefix
+        if below and len(suffix) == document.length - offset:
+            suffix += below[: max(0, room.suffix - len(suffix))]
         hole = prompt.Hole(
             path=self._relative(document.path) if document.path else "",
             language=document.language,
             prefix=prefix,
-            suffix=context.after(document, offset, room.suffix),
+            suffix=suffix,
             repository=self._repository,
             snippets=(*generation.extra, *self._elsewhere.snippets(document, offset, room.elsewhere)),
         )

@@ -51,6 +51,12 @@ def make(server: LidoServer) -> Completer:
             index.refresh(older_than=60)
 
     name = hashlib.sha256("\n".join(map(str, server.roots)).encode()).hexdigest()[:16]
+
+    def files_changed() -> None:
+        for index in present():
+            index.refresh(older_than=5)
+
+    server.file_listeners.append(files_changed)
     recent = Recent()
     elsewhere = Elsewhere(
         present,
@@ -68,6 +74,7 @@ def make(server: LidoServer) -> Completer:
         elsewhere,
         server.project,
         Cache(server.home.cache / "completions" / f"{name}.jsonl"),
+        around=server.notebooks.around,
         on_request=refresh,
         on_close=lambda: [index.close() for index in indexes.values()],
     )

@@ -6,7 +6,18 @@ from importlib import import_module
 
 from lido.lsp.server import LidoServer
 
-FAMILIES = ("status", "completion", "chat", "chat_document", "models", "plan", "actions", "review", "events")
+FAMILIES = (
+    "status",
+    "notebooks",
+    "completion",
+    "chat",
+    "chat_document",
+    "models",
+    "plan",
+    "actions",
+    "review",
+    "events",
+)
 
 
 def build() -> LidoServer:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lido.edits.apply import Outcome, Reviews
     from lido.edits.files import Workspace
     from lido.events.attribution import Tracker
+    from lido.lsp.notebooks import Notebooks
     from lido.models.base import ModelError
     from lido.models.registry import Models
     from lido.plan.agent import Plans
@@ -57,6 +58,13 @@ class RequestFailed(JsonRpcException):
 
     CODE = REQUEST_FAILED
     MESSAGE = "Request failed"
+
+
+NOTEBOOKS = lsp.NotebookDocumentSyncOptions(
+    notebook_selector=[
+        lsp.NotebookDocumentFilterWithNotebook(notebook="*", cells=[lsp.NotebookCellLanguage(language="*")])
+    ]
+)
 
 
 class LidoProtocol(LanguageServerProtocol):
@@ -99,6 +107,20 @@ class LidoProtocol(LanguageServerProtocol):
         self._server.exit_code = 0 if self._shutdown else 1
         yield from ()
 
+    # pygls would keep the cells in its own workspace as well.
+
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def lsp_notebook_document__did_open(self, params: Any) -> Generator[Any, Any, None]:
+        yield from self._user_handler(lsp.NOTEBOOK_DOCUMENT_DID_OPEN, params)
+
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def lsp_notebook_document__did_change(self, params: Any) -> Generator[Any, Any, None]:
+        yield from self._user_handler(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE, params)
+
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def lsp_notebook_document__did_close(self, params: Any) -> Generator[Any, Any, None]:
+        yield from self._user_handler(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE, params)
+
     def _user_handler(self, method: str, params: Any) -> Generator[Any, Any, None]:
         if (handler := self.fm.features.get(method)) is not None:
             yield handler, (params,), None
@@ -133,6 +155,9 @@ class LidoServer(LanguageServer):
         """Who offers actions; one handler asks them all (see `actions`)."""
         self.review_listeners: list[Callable[[Outcome], None]] = []
         """Told what became of each reviewed hunk."""
+        self.file_listeners: list[Callable[[], None]] = []
+        """Told, once things are quiet, that files changed on disk."""
+        self._files_changed: asyncio.TimerHandle | None = None
         super().__init__(
             "lido",
             lido.__version__,
@@ -141,6 +166,7 @@ class LidoServer(LanguageServer):
             # ours stay plain JSON until their pydantic model reads them.
             converter_factory=converters.get_converter,
             max_workers=4,
+            notebook_document_sync=NOTEBOOKS,
         )
 
     # ------------------------------------------------------------------ registering
@@ -219,6 +245,12 @@ class LidoServer(LanguageServer):
         self.documents.listen(tracker.document_changed)
         self.documents.on_close(lambda document: tracker.document_closed(document.uri))
         return tracker
+
+    @cached_property
+    def notebooks(self) -> Notebooks:
+        from lido.lsp.notebooks import Notebooks
+
+        return Notebooks(self.documents)
 
     @cached_property
     def completer(self) -> Completer:
@@ -484,6 +516,16 @@ class LidoServer(LanguageServer):
 
     def range(self, document: Document, start: int, end: int) -> lsp.Range:
         return lsp.Range(self.position(document, start), self.position(document, end))
+
+    def files_changed(self) -> None:
+        """Something was saved, or changed by others. A branch switch brings thousands: told once."""
+        if self._files_changed is not None:
+            self._files_changed.cancel()
+        self._files_changed = asyncio.get_running_loop().call_later(0.5, self._tell_of_files)
+
+    def _tell_of_files(self) -> None:
+        for listener in self.file_listeners:
+            listener()
 
     # ------------------------------------------------------------------ errors
 
