@@ -87,11 +87,13 @@ class Server:
         self._count = 0
         self._answers: dict[str, Callable[[Any], None]] = {}
         self._edited = ""
+        self._told: Callable[[Report], None] = lambda report: None
 
     # ------------------------------------------------------------------ wire
 
     def run(self, told: Callable[[Report], None] = lambda report: None) -> Report:
         """Serves until the client says exit or goes; `told` whenever the report has changed."""
+        self._told = told
         while (message := self._read()) is not None:
             self.report.wrong += self.judge.judge("client", message)
             try:
@@ -127,6 +129,7 @@ class Server:
         message = {"jsonrpc": "2.0", **message}
         wrong = self.judge.judge("server", message)
         assert not wrong, wrong  # the judge must keep the law itself
+        self._told(self.report)  # some clients end the process as soon as they have their answer
         body = json.dumps(message).encode()
         self.sink.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         self.sink.flush()
@@ -321,7 +324,13 @@ def main() -> int:
     )
     options, _ = parser.parse_known_args()  # editors may add flags such as --stdio
     server = Server(Judge(options.meta_model), sys.stdin.buffer, sys.stdout.buffer)
-    report = server.run(lambda report: options.report.write_text(report.text(), "utf-8"))
+    fresh = options.report.with_suffix(".new")
+
+    def write(report: Report) -> None:
+        fresh.write_text(report.text(), "utf-8")
+        fresh.replace(options.report)
+
+    report = server.run(write)
     return 1 if report.wrong else 0
 
 

@@ -74,12 +74,15 @@ async def test_emacs_keeps_the_protocol(terminal: Terminal, project: Project) ->
     terminal.keys("Tab")
     await told(report, "yes   runs the suggestion's command")
     terminal.keys("M-x")
+    await terminal.until("M-x")
     terminal.type("eglot-code-actions\n")
     await terminal.until("edit this file")
     terminal.keys("Enter")
     await told(report, "yes   applies a workspace edit")
+    await terminal.until("checked")
     terminal.keys("M-x")
-    terminal.type("eglot-shutdown\n\n")
+    await terminal.until("M-x")
+    terminal.type("eglot-shutdown\n")
     # Eglot ends the process together with its exit, which may not be read any more.
     text = await told(report, "    1 shutdown")
     assert breaches(text) == []
