@@ -109,7 +109,9 @@ def test_knows_comments_and_strings_and_scopes():
     assert syntax.inside(parsed, PYTHON.index("😀") + 1) == "comment"
     assert syntax.inside(parsed, PYTHON.index("é") + 1) == "string"
     assert syntax.inside(parsed, PYTHON.index("return")) is None
-    assert syntax.scopes(parsed, PYTHON.index("return")) == ["class A:", "def go(self, x):"]
+    assert syntax.scopes(parsed, PYTHON.index("return")) == ["class A:", "    def go(self, x):"]
+    inner = PYTHON.index("def go")
+    assert syntax.scopes(parsed, PYTHON.index("return"), before=inner) == ["class A:"]
     assert syntax.imports(parsed) == "import os"
 
 
