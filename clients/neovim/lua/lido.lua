@@ -145,7 +145,8 @@ end
 --- Asks for a suggestion at the cursor; `invoked` where the person asked by a key.
 function M.suggest(invoked)
   local buffer = vim.api.nvim_get_current_buf()
-  if not client() or not vim.lsp.buf_is_attached(buffer, client_id) then
+  -- A buffer counts as attached as soon as its client starts, before the server knows of either.
+  if not client() or not client().initialized or not vim.lsp.buf_is_attached(buffer, client_id) then
     return
   end
   if asked then

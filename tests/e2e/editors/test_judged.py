@@ -41,7 +41,7 @@ async def test_neovim_keeps_the_protocol(terminal: Terminal, project: Project) -
         f"require('lido').setup {{ cmd = {{ [[{sys.executable}]], [[{SCRIPT}]], '--report', [[{report}]] }} }}\n"
     )
     terminal.start(["nvim", "-u", str(init), "sums.py"], project.environment, project.root)
-    await terminal.until("def subtract")
+    await told(report, "yes   says initialize first")
     terminal.keys("j", "A")
     await terminal.until("return conformance")
     terminal.keys("Tab")
