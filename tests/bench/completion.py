@@ -1,7 +1,8 @@
 """``python tests/bench/completion.py``: what Lido adds to a completion, as a Markdown table.
 
-Overhead is the answer's time minus what the scripted backend takes, measured in the client, over stdio, with
-the real server as its own process. The backend answers over real HTTP from the client's process.
+Overhead is the answer's time minus what the scripted backend takes: the median of a bare HTTP client's exchanges
+with it in the same run, of the same size, over a connection of its own, up to the last word. Measured in the
+client, over stdio, with the real server as its own process; the backend lives in the client's process.
 """
 
 from __future__ import annotations
@@ -47,6 +48,23 @@ def memory(pid: int) -> float:
     return 0.0
 
 
+async def bare(url: str, characters: int, count: int = 60) -> float:
+    """Median seconds of the backend's own answer, as a plain client sees it."""
+    import httpx
+
+    body = {"model": "m", "prompt": "x" * characters, "max_tokens": 128, "stream": True}
+    times = []
+    async with httpx.AsyncClient(timeout=30) as client:
+        for _ in range(count):
+            began = time.perf_counter()
+            async with client.stream("POST", f"{url}/v1/completions", json=body) as response:
+                async for line in response.aiter_lines():
+                    if " + 1" in line:
+                        break
+            times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
 async def overhead(lines: int, latency: float, count: int) -> list[str]:
     """Asks in `count` places, typing in between, and reports percentiles, typed-through and cancel times."""
     with tempfile.TemporaryDirectory() as folder:
@@ -69,6 +87,7 @@ async def overhead(lines: int, latency: float, count: int) -> list[str]:
                 document = client.open(path, "python")
                 await client.complete_inline(document.uri, 0, invoked=True)
                 await asyncio.sleep(2)  # the index
+                alone = await bare(backend.url, len(backend.seen[0].prompt))
                 added: list[float] = []
                 through: list[float] = []
                 at = document.text.index("        return", document.length // 2)
@@ -78,7 +97,7 @@ async def overhead(lines: int, latency: float, count: int) -> list[str]:
                     cursor = at + len(typed)
                     began = time.perf_counter()
                     items = await client.complete_inline(document.uri, cursor)
-                    added.append((time.perf_counter() - began - latency) * 1000)
+                    added.append((time.perf_counter() - began - alone) * 1000)
                     assert items, number
                     document = client.replace(document.uri, cursor, cursor, "su")
                     began = time.perf_counter()
@@ -93,6 +112,7 @@ async def overhead(lines: int, latency: float, count: int) -> list[str]:
     return [
         f"{lines:,}",
         f"{latency * 1000:.0f}",
+        f"{alone * 1000:.1f}",
         f"{percentile(added, 0.5):.1f} / {percentile(added, 0.95):.1f} / {percentile(added, 0.99):.1f}",
         f"{percentile(through, 0.5):.1f} / {percentile(through, 0.95):.1f}",
         f"{resident:.0f}",
@@ -164,16 +184,20 @@ def start(count: int = 7) -> tuple[float, float]:
     return statistics.median(spawned), statistics.median(imported)
 
 
+def make_files(root: Path, files: int) -> None:
+    for number in range(files):
+        path = root / f"package{number % 50}" / f"module{number}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source(120).replace("Item", f"Item{number}_"))
+
+
 def index(files: int) -> tuple[float, float]:
     """Seconds to index so many files from nothing, and to find that nothing changed."""
     from lido.workspace.index import location, update
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "project")
-        for number in range(files):
-            path = root / f"package{number % 50}" / f"module{number}.py"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(source(120).replace("Item", f"Item{number}_"))
+        make_files(root, files)
         database = location(Path(folder, "cache"), root)
         began = time.perf_counter()
         update(database, root)
@@ -183,13 +207,44 @@ def index(files: int) -> tuple[float, float]:
         return first, time.perf_counter() - began
 
 
+async def indexed(files: int) -> float:
+    """Megabytes of a server that completes in a workspace of so many files, its index read."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LIDO_HOME"], os.environ["LIDO_CONFIG"] = f"{folder}/home", f"{folder}/none.toml"
+        root = Path(folder, "project")
+        make_files(root, files)
+        async with ModelServer(Script(["Item7_3().total_3(1, 2)"])) as backend:
+            settings = {
+                "models": {
+                    "m": {"provider": "openai", "base_url": f"{backend.url}/v1", "model": "qwen2.5-coder-7b"}
+                },
+                "completion": {"debounce_ms": 0},
+            }
+            async with Client(root, settings) as client:
+                path = root / "a.py"
+                path.write_text(source(200))
+                document = client.open(path, "python")
+                for number in range(200):
+                    at = document.text.index("        return", number * 20)
+                    typed = f"        x{number} = Item{number}_3().total_3("
+                    document = client.replace(document.uri, at, at, typed + "\n")
+                    await client.complete_inline(document.uri, at + len(typed))
+                    if number % 40 == 0:
+                        await asyncio.sleep(3)
+                assert client._server
+                return memory(client._server.pid)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--files", type=int, default=5000)
     chosen = parser.parse_args()
-    print("| lines | backend, ms | added p50 / p95 / p99, ms | typed through p50 / p95, ms | server, MB |")
-    print("|---|---|---|---|---|")
+    print(
+        "| lines | backend waits, ms | alone, ms | added p50 / p95 / p99, ms "
+        "| typed through p50 / p95, ms | server, MB |"
+    )
+    print("|---|---|---|---|---|---|")
     for lines, latency in ((200, 0.0), (2000, 0.0), (2000, 0.05), (20_000, 0.0)):
         print("| " + " | ".join(asyncio.run(overhead(lines, latency, chosen.count))) + " |", flush=True)
     strokes = ", ".join(f"{keystroke(lines):.3f} ms at {lines:,} lines" for lines in (200, 2000, 20_000))
@@ -206,6 +261,9 @@ def main() -> None:
     if chosen.files:
         first, again = index(chosen.files)
         print(f"Index of {chosen.files:,} files: {first:.1f} s; when nothing changed {again:.1f} s.")
+        print(
+            f"The server's memory with {chosen.files:,} files indexed: {asyncio.run(indexed(chosen.files)):.0f} MB."
+        )
 
 
 if __name__ == "__main__":
