@@ -250,6 +250,21 @@ async def test_what_the_person_leaves_out_in_the_editors_preview_stays_pending(e
     assert (undone.failed, editor.text("a.py")) == ((), before)
 
 
+async def test_a_closed_file_that_is_left_out_in_the_preview_stays_pending(
+    editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = await _review(editor)
+    ids = [hunk.id for hunk in review.files[0].hunks]
+
+    async def nothing(_params: lsp.ApplyWorkspaceEditParams) -> lsp.ApplyWorkspaceEditResult:
+        return lsp.ApplyWorkspaceEditResult(True)
+
+    monkeypatch.setattr(editor.server, "workspace_apply_edit_async", nothing)
+    assert await editor.server.reviews.decide(review.id, ids, "accept", preview=True) == []
+    states = [hunk.state for hunk in editor.server.reviews.get(review.id).files[0].hunks]
+    assert states == ["pending", "pending"]
+
+
 async def test_undo_keeps_what_was_typed_since(editor: Editor) -> None:
     editor.open("a.py")
     before = editor.text("a.py")

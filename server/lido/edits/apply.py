@@ -622,7 +622,8 @@ class Reviews:
             await asyncio.shield(asyncio.to_thread(self._journal.finish, entry, state))
         if done:
             for change in changes:
-                if change.path in on_disk and change.after is not None:
+                # Where the person was asked, only what is seen in the text counts as applied.
+                if change.path in on_disk and change.after is not None and not change.confirm:
                     self._unsaved[change.path] = (on_disk[change.path], change.after)
             return ""
         return await self._restore_partly(apply_edit, changes, why)
