@@ -29,7 +29,7 @@ mvn -B -ntp -q test "$@" || {
   grep -h -A15 "<<< " */target/surefire-reports/*.txt
   exit 1
 }
-python3 - <<'PY'
+../../.venv/bin/python - <<'PY'
 import glob, xml.etree.ElementTree as tree
 suites = [tree.parse(name).getroot() for name in glob.glob("*/target/surefire-reports/TEST-*.xml")]
 count = {key: sum(int(suite.get(key)) for suite in suites) for key in ("tests", "failures", "errors", "skipped")}

@@ -28,6 +28,8 @@ final class DocumentSync implements EditorFactoryListener, DocumentListener {
     private final Documents documents;
     private final Map<Document, String> open = new HashMap<>();
     private final Map<Document, GhostText> ghosts = new HashMap<>();
+    /** Where a change that is under way begins and ended: one may cause another, of another document. */
+    private final Map<Document, Range> changing = new HashMap<>();
     private final Map<Editor, Disposable> withEditors = new HashMap<>();
     private GhostText last;
 
@@ -112,22 +114,20 @@ final class DocumentSync implements EditorFactoryListener, DocumentListener {
         return replaced;
     }
 
-    private Range changing;
-
     @Override
     public void beforeDocumentChange(DocumentEvent event) {
         Document document = event.getDocument();
         if (!open.containsKey(document)) return;
-        changing = range(document, event.getOffset(), event.getOffset() + event.getOldLength());
+        changing.put(document, range(document, event.getOffset(), event.getOffset() + event.getOldLength()));
     }
 
     @Override
     public void documentChanged(DocumentEvent event) {
         Document document = event.getDocument();
         String uri = open.get(document);
-        if (uri == null) return;
+        if (uri == null || !changing.containsKey(document)) return;
         String inserted = event.getNewFragment().toString();
-        documents.changed(uri, changing, inserted);
+        documents.changed(uri, changing.remove(document), inserted);
         GhostText ghost = ghosts.get(document);
         if (ghost != null && !ghost.changed(event.getOffset(), event.getOldLength(), inserted)) {
             ghosts.remove(document);

@@ -133,7 +133,7 @@ public final class LidoService implements Host, Disposable {
 
     /** Tells of a request that failed, unless it was cancelled. */
     void failed(Throwable error) {
-        if (!Failures.cancelled(error)) Notifications.show(project, Severity.WARNING, Failures.text(error), List.of());
+        if (!Failures.cancelled(error) && !project.isDisposed()) Notifications.show(project, Severity.WARNING, Failures.text(error), List.of());
     }
 
     static void onUi(Runnable task) {
@@ -197,7 +197,10 @@ public final class LidoService implements Host, Disposable {
     @Override
     public void crashed(String reason, boolean again) {
         status(new Status(again ? "busy" : "error", reason, List.of()));
-        if (!again) onUi(() -> Notifications.serverMissing(project, reason));
+        if (again) return;
+        onUi(() -> {
+            if (!project.isDisposed()) Notifications.serverMissing(project, reason);
+        });
     }
 
     @Override

@@ -24,6 +24,10 @@ final class Notifications {
     static CompletableFuture<String> show(Project project, Host.Severity severity, String text, List<String> choices) {
         CompletableFuture<String> chosen = new CompletableFuture<>();
         LidoService.onUi(() -> {
+            if (project.isDisposed()) {
+                chosen.complete(null);
+                return;
+            }
             Notification notification = make(severity, text);
             for (String choice : choices) {
                 notification.addAction(NotificationAction.createSimpleExpiring(choice, () -> chosen.complete(choice)));

@@ -56,6 +56,7 @@ class PluginTest {
         model = new ScriptedModel(
                 answer("Now make these changes", "a.txt\n<<<<<<< SEARCH\n    return x + 1\n=======\n    return x * 2\n>>>>>>> REPLACE\n"),
                 answer("Plan the work", "{\"steps\": [{\"file\": \"a.txt\", \"change\": \"multiply\"}]}"),
+                answer("total = 1\nc = 3", "as it stands"),
                 answer("How", "Use **this**:\n\n", "```python\n", "def double(x):\n    return x * 2\n", "```\n"),
                 answer("", "alpha + beta"));
         Path root = Files.createDirectory(folder.resolve("project"));
@@ -193,6 +194,26 @@ class PluginTest {
                 .metrics(new MetricsQuery().withBy(List.of("feature")))
                 .thenApply(found -> found.rows().get(0));
         return row.get(30, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void whatStandsInADocumentIsWhatTheServerKnows() throws Exception {
+        // The model is shown the attached file as the server has it, and answers so to this text alone.
+        Ide.onUi(() -> {
+            WriteCommandAction.runWriteCommandAction(ide.project.getProject(), "Typing", "", () -> {
+                document.setText("");
+                document.insertString(0, "é𝄞 = 1\nb = 2\n");
+                document.replaceString(0, 3, "total");
+                document.deleteString(document.getTextLength() - 6, document.getTextLength());
+                document.insertString(document.getTextLength(), "c = 3");
+            });
+            return null;
+        });
+        assertEquals("total = 1\nc = 3", document.getText());
+        Attachment file = new Attachment("file").withUri(DocumentSync.uri(document));
+        var question = new dev.lido.generated.ChatSend("What is this?").withAttachments(List.of(file));
+        var answer = service.lido().chat().send(question, delta -> { }).get(30, TimeUnit.SECONDS);
+        assertEquals("as it stands", answer.text());
     }
 
     @Test
