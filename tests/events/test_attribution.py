@@ -82,6 +82,7 @@ class Editor:
             call()  # type: ignore[operator]
 
     def outcome(self) -> tuple[str, str]:
+        self.wait(attribution.SETTLE)
         ended = [event for event in self.log.events if event.kind in OUTCOMES]
         assert len(ended) == 1
         return ended[0].kind, ended[0].reason

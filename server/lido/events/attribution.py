@@ -3,6 +3,9 @@
 Explicit messages count where they come. Where they don't, the document tells: what was inserted at the
 suggestion's place after it was shown. Several characters of it at once is an acceptance (whole or in part);
 one at a time is typing, which is none; anything else there, or an edit elsewhere, is a rejection.
+
+What the document says against a suggestion is held back for a moment (`SETTLE`): editors change the text
+first and say afterwards, by the item's command, that this was an acceptance.
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ Outcome = Literal["accepted", "partially_accepted", "rejected", "ignored"]
 
 RETENTION = (30.0, 120.0, 600.0)
 """Seconds after an acceptance at which it is looked how much of it still stands."""
+SETTLE = 1.0
+"""Seconds for which the editor may still contradict what the document told."""
+BUNCH = 4
+"""Keys that an editor may send as one change; how many of them do is learnt from the session."""
 MAX_OPEN = 2000
 """Suggestions whose end is awaited; older ones are taken as ignored."""
 
@@ -57,6 +64,10 @@ class _Open:
     accepted: int = 0
     """Of these, how many came by acceptance and not by typing."""
     shown: bool = False
+    turn: int = 0
+    """Grows with each suggestion shown: the greatest in a document is the one that can be seen."""
+    pending: tuple[Outcome, str] | None = None
+    """Outcome and reason that take effect soon, unless the editor says otherwise."""
 
 
 @dataclass(slots=True)
@@ -68,6 +79,8 @@ class _Kept:
     start: int
     end: int
     text: str
+    placed: bool = True
+    """Whether the text was seen at its place; some editors tell of an acceptance before they change."""
 
 
 Later = Callable[[float, Callable[[], None]], object]
@@ -96,8 +109,10 @@ class Tracker:
         self._clock = clock
         self._read = read
         self._open: dict[str, _Open] = {}
-        self._ended: dict[str, None] = {}
         self._kept: list[_Kept] = []
+        self._turn = 0
+        self._keys = 0
+        self._bunches = 0
 
     # ------------------------------------------------------------------ told explicitly
 
@@ -181,6 +196,8 @@ class Tracker:
         if found is None or found.shown:
             return
         found.shown = True
+        self._turn += 1
+        found.turn = self._turn
         self._record(found.event, "shown")
         self._remember(suggestion_id, found)
 
@@ -232,66 +249,127 @@ class Tracker:
 
     def close(self) -> None:
         """The session ends: what is still open was ignored, or accepted as far as it was."""
-        for identifier in list(self._open):
-            self.ignored(identifier, "closed")
+        for identifier, found in list(self._open.items()):
+            self._end(identifier, *(found.pending or ("ignored", "closed")))
 
     # ------------------------------------------------------------------ told by the document
 
-    def document_changed(self, _before: Document, after: Document, edits: Sequence[Edit]) -> None:
+    def document_changed(self, before: Document, after: Document, edits: Sequence[Edit]) -> None:
         """Follows one change through what is open and what is kept. Cheap where nothing is."""
-        for kept in self._kept:
-            if kept.uri == after.uri:
-                _shift(kept, edits)
-        for identifier, found in list(self._open.items()):
-            if found.uri == after.uri and found.start >= 0 and found.shown:
-                self._follow(identifier, found, after, edits)
+        kept = [each for each in self._kept if each.uri == after.uri]
+        followed = [
+            (name, found) for name, found in self._open.items() if found.uri == after.uri and found.start >= 0
+        ]
+        if kept or followed:
+            edits = _least(before, after, edits)
+        for each in kept:
+            _shift(each, edits, after)
+        self._change(followed, before, after, edits)
 
-    def _follow(self, identifier: str, found: _Open, after: Document, edits: Sequence[Edit]) -> None:
-        touched = False
-        largest = 0
-        for edit in edits:
-            moved = len(edit.text) - (edit.end - edit.start)
-            if edit.end <= found.start and edit.start < found.start:
-                found.start += moved
+    def _change(
+        self, followed: list[tuple[str, _Open]], before: Document, after: Document, edits: Sequence[Edit]
+    ) -> None:
+        seen: list[tuple[str, _Open, _Step]] = []
+        for name, found in followed:
+            if found.pending and found.pending[1] != "typed":
+                self._end(name, *found.pending)  # the next change: nobody contradicted
                 continue
-            if edit.start <= found.start + found.matched and edit.end >= found.start:
-                touched = True
-                largest = max(largest, len(edit.text))
-            else:
-                self._settle(identifier, found, "edited elsewhere")
-                return
-        if not touched:
+            seen.append((name, found, _step(found, before, after, edits)))
+        inserted = max((len(edit.text) for edit in edits), default=0)
+        claimed = [step for _, _, step in seen if step.gained > 0]
+        if not claimed and len(edits) == 1 and edits[0].start == edits[0].end:
+            # Some editors send what is typed quickly in bunches of two or three.
+            self._keys += inserted == 1
+            self._bunches += 1 < _keys(edits[0].text) <= BUNCH and "\n" not in edits[0].text.strip()
+        taken: _Open | None = None
+        if any(self._at_once(step) for step in claimed):
+            # One insertion accepts one suggestion: the one it agrees most with, of these what is in sight.
+            taken = max(
+                (each for each in seen if self._at_once(each[2])),
+                key=lambda each: (each[2].gained, each[1].shown, each[1].turn),
+            )[1]
+        top = max((found.turn for _, found, _ in seen), default=0)
+        for name, found, step in seen:
+            superseded = found.shown and found.turn < top
+            self._follow(name, found, step, taken, superseded)
+
+    def _at_once(self, step: _Step) -> bool:
+        """Whether more came than a person types between two messages."""
+        text = step.inserted
+        if step.gained <= 1 or not text.strip() or text in _PAIRS:
+            return False  # a key; a new line with its indentation; a bracket that closed itself
+        # Neovim waits 150 ms before it tells of a change; of other editors it is learnt.
+        bunches = self.context.editor.lower() == "neovim" or (
+            self._bunches >= 3 and self._bunches * 8 > self._keys
+        )
+        return not (bunches and _keys(text) <= BUNCH)
+
+    def _follow(self, name: str, found: _Open, step: _Step, taken: _Open | None, superseded: bool) -> None:
+        found.start = step.start
+        if found.pending:  # it was typed to its end
+            if step.touched or step.elsewhere:
+                self._end(name, *found.pending)
             return
-        now = _common(after.slice(found.start, found.start + len(found.text)), found.text)
-        gained = now - found.matched
-        if gained <= 0:
-            if now > 0 > gained and not any(edit.text for edit in edits):
-                found.matched = now  # backspace over what was typed through
-                found.accepted = min(found.accepted, now)
+        at_once = self._at_once(step)
+        if not found.shown:
+            # What nobody was told of and nobody waited for: only an acceptance shows that it was seen.
+            if at_once and found is taken:
+                self.shown(name)
+            elif step.gained > 0 and not at_once:
+                found.matched = step.matched
                 return
-            self._settle(identifier, found, "typed differently")
-            return
-        by_hand = gained == 1 or (gained == 2 and largest == 2 and found.text[now - 2 : now] in _PAIRS)
-        found.matched = now
-        if not by_hand:
-            found.accepted += gained
-        if now == len(found.text):
-            if found.accepted == 0:
-                self._end(identifier, "ignored", "typed")
+            elif step.touched or step.elsewhere:
+                found.start = -1  # superseded before it could be seen; the editor may still say otherwise
+                return
             else:
-                whole = found.accepted >= len(found.text) or not by_hand
-                self._end(identifier, "accepted" if whole else "partially_accepted", "", "inferred")
-        elif not by_hand:
-            self._remember(identifier, found)
+                return
+        if step.gained <= 0:
+            if step.touched and step.matched > 0 > step.gained and not step.inserted and not step.elsewhere:
+                found.matched = step.matched  # backspace over what was typed through
+                found.accepted = min(found.accepted, step.matched)
+            elif step.touched or step.elsewhere:
+                reason = "edited elsewhere" if not step.touched else "typed differently"
+                self._soon(name, found, "ignored" if superseded else "rejected", reason, superseded)
+            return
+        if at_once and found is not taken:
+            self._soon(name, found, "ignored", "superseded", superseded)
+            return
+        found.matched = step.matched
+        if at_once:
+            found.accepted += step.gained
+        if step.matched < len(found.text):
+            if at_once:
+                self._remember(name, found)
+            elif step.elsewhere:
+                self._soon(name, found, "rejected", "edited elsewhere", superseded)
+        elif at_once:
+            self._end(name, "accepted", "", "inferred")
+        elif found.accepted * 2 >= len(found.text):  # the last word was one character
+            self._soon(name, found, "accepted", "inferred", False)
+        elif found.accepted:
+            self._soon(name, found, "partially_accepted", "inferred", False)
+        else:
+            self._soon(name, found, "ignored", "typed", False)
+
+    def _soon(self, name: str, found: _Open, outcome: Outcome, reason: str, superseded: bool) -> None:
+        """Ends it after `SETTLE`, unless the editor says before what really happened."""
+        if found.accepted and outcome != "accepted":
+            outcome = "partially_accepted"
+        found.pending = outcome, "superseded" if superseded else reason
+        if self._later is None:
+            self._end(name, *found.pending)
+        else:
+            self._later(SETTLE, lambda: self._settled(name, found))
+
+    def _settled(self, name: str, found: _Open) -> None:
+        if self._open.get(name) is found and found.pending:
+            self._end(name, *found.pending)
 
     def document_closed(self, uri: str) -> None:
         for identifier, found in list(self._open.items()):
             if found.uri == uri and found.shown and found.start >= 0:
-                self._settle(identifier, found, "document closed")
+                self._end(identifier, *(found.pending or ("rejected", "document closed")))
         self._kept = [kept for kept in self._kept if kept.uri != uri]
-
-    def _settle(self, identifier: str, found: _Open, reason: str) -> None:
-        self._end(identifier, "partially_accepted" if found.accepted else "rejected", reason)
 
     # ------------------------------------------------------------------ ending
 
@@ -317,7 +395,10 @@ class Tracker:
     def _keep(self, found: _Open, length: int) -> None:
         if self._later is None:
             return
-        kept = _Kept(found.event, found.uri, found.start, found.start + length, found.text[:length])
+        document = self._read(found.uri)
+        text = found.text[: max(length, min(found.matched, len(found.text)))]
+        kept = _Kept(found.event, found.uri, found.start, found.start + len(text), text)
+        kept.placed = document is None or document.slice(kept.start, kept.end) == text
         self._kept.append(kept)
         began = self._clock()
 
@@ -388,14 +469,105 @@ def _common(one: str, two: str) -> int:
     return min(len(one), len(two))
 
 
-def _shift(kept: _Kept, edits: Sequence[Edit]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one change means to one suggestion."""
+
+    start: int
+    """Where its text stands or would stand now."""
+    matched: int
+    gained: int
+    """Code points of its text that came with this change; negative where some were taken away."""
+    inserted: str
+    touched: bool
+    elsewhere: bool
+
+
+def _least(before: Document, after: Document, edits: Sequence[Edit]) -> Sequence[Edit]:
+    """A change that replaces (the whole text, a line) as the smallest that does the same."""
+    if len(edits) != 1 or edits[0].start == edits[0].end or not edits[0].text:
+        return edits
+    edit = edits[0]
+    head, tail = before.common(after)
+    head = min(head, before.length, after.length)
+    tail = min(tail, before.length - head, after.length - head)
+    smallest = type(edit)(head, before.length - tail, after.slice(head, after.length - tail))
+    return [smallest] if smallest.start < smallest.end or smallest.text else []
+
+
+def _step(found: _Open, before: Document, after: Document, edits: Sequence[Edit]) -> _Step:
+    start, touched, elsewhere = found.start, False, False
+    inserted = ""
+    if len(edits) == 1:
+        edits = _apart(_slid(edits[0], found.start + found.matched, before, after), found)
+    for edit in edits:
+        moved = len(edit.text) - (edit.end - edit.start)
+        if edit.end <= start + found.matched and edit.start < start:
+            start += moved
+        elif edit.start <= start + max(found.matched, len(inserted)) and edit.end >= start:
+            touched = True
+            inserted = max(inserted, edit.text, key=len)
+        else:
+            elsewhere = True
+    matched = found.matched
+    if touched:
+        now = _common(after.slice(start, start + len(found.text)), found.text)
+        # What already stood behind the cursor was not brought by this change.
+        matched = min(now, found.matched + len(inserted)) if inserted else min(now, found.matched)
+        if (
+            inserted
+            and matched < found.matched + len(inserted)
+            and now < len(found.text)
+            and not (found.matched < matched and inserted.endswith(tuple(")]}\"'`>")))
+        ):
+            # More was inserted than agrees: "fox" is no step towards "foobar", whatever it begins with.
+            matched = min(matched, found.matched)
+    return _Step(start, matched, matched - found.matched, inserted, touched, elsewhere)
+
+
+def _apart(edit: Edit, found: _Open) -> list[Edit]:
+    """A replacement that ends with the whole of a suggestion at its place, as two: what came before (an
+    import, say), and the suggestion."""
+    to, rest = found.start + found.matched, found.text[found.matched :]
+    if not (rest and edit.start < to == edit.end and edit.text.endswith(rest)):
+        return [edit]
+    first = edit.text[: len(edit.text) - len(rest)]
+    moved = to + len(first) - (edit.end - edit.start)
+    return [type(edit)(edit.start, edit.end, first), type(edit)(moved, moved, rest)]
+
+
+def _keys(text: str) -> int:
+    """How many keys it takes to type it, where the editor indents."""
+    return len(" ".join(text.split())) + (text[:1].isspace()) + (text[-1:].isspace() and bool(text.strip()))
+
+
+def _slid(edit: Edit, to: int, before: Document, after: Document) -> Edit:
+    """An insertion, as if made at `to` where the text after it is the same: inserting "ab" behind the a of
+    "xa" and inserting "ba" behind "xa" are one change, and editors that compare texts tell either."""
+    start, count = edit.start, len(edit.text)
+    if start != edit.end or not count or start == to or abs(start - to) > 1000:
+        return edit
+    if to < start:
+        same = after.slice(to + count, start + count) == before.slice(to, start)
+    else:
+        same = after.slice(start, to) == before.slice(start, to)
+    return type(edit)(to, to, after.slice(to, to + count)) if same else edit
+
+
+def _shift(kept: _Kept, edits: Sequence[Edit], after: Document) -> None:
+    if not kept.placed:
+        if after.slice(kept.start, kept.start + len(kept.text)) == kept.text:
+            kept.end = kept.start + len(kept.text)
+            kept.placed = True
+            return
+        kept.placed = True  # the editor put something else there
     for edit in edits:
         moved = len(edit.text) - (edit.end - edit.start)
         if edit.end <= kept.start:
             kept.start += moved
             kept.end += moved
         elif edit.start < kept.end:
-            kept.start = min(kept.start, edit.start) if edit.start < kept.start else kept.start
+            kept.start = min(kept.start, edit.start)
             kept.end = max(kept.end + moved, kept.start)
 
 
