@@ -13,6 +13,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
@@ -95,6 +96,7 @@ def sent_by_clients() -> set[str]:
     return found
 
 
+@cache
 def definitions() -> dict[str, dict[str, Any]]:
     """JSON Schema by type name. References are ``#/$defs/Name``; named unions have one of their own."""
     inputs = sent_by_clients()
