@@ -44,7 +44,8 @@ public final class Markdown {
         return html.toString();
     }
 
-    private static String escape(String text) {
+    /** Text as HTML. */
+    public static String escape(String text) {
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
     }
 

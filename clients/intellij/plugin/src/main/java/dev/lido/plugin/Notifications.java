@@ -10,6 +10,7 @@ import com.intellij.openapi.progress.Task;
 import com.intellij.openapi.project.Project;
 import dev.lido.core.Failures;
 import dev.lido.core.Host;
+import dev.lido.core.Markdown;
 import dev.lido.core.ServerCommand;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -87,7 +88,7 @@ final class Notifications {
             case INFO -> NotificationType.INFORMATION;
         };
         // Notifications show HTML; what a server or a model says is text.
-        String escaped = com.intellij.openapi.util.text.StringUtil.escapeXml(text);
+        String escaped = Markdown.escape(text);
         return NotificationGroupManager.getInstance().getNotificationGroup("Lido").createNotification("Lido", escaped, type);
     }
 }
