@@ -144,3 +144,11 @@ async def test_consent_once_always_and_by_exact_prefix():
     with pytest.raises(Denied):
         await p.require(["pytest"], True)
     assert len(asked) == 4
+
+
+async def test_nothing_runs_in_a_folder_that_is_not_trusted_and_nobody_is_asked():
+    async def ask(question: str) -> str:
+        raise AssertionError(question)
+
+    with pytest.raises(Denied, match="does not trust"):
+        await Permissions(["make"], {("make",)}, ask, trusted=False).require(["make"], True)

@@ -314,9 +314,20 @@ def workspace_edit(
 
 def has_own_review(server: LidoServer) -> bool:
     """Clients that draw reviews themselves say so: ``experimental.lido.review``."""
+    return _own(server, "review", False)
+
+
+def trusted(server: LidoServer) -> bool:
+    """Editors in which a person trusts each workspace or not say which: ``experimental.lido.trusted``. Where
+    not, the repository's own settings are not read and no command runs."""
+    return _own(server, "trusted", True)
+
+
+def _own(server: LidoServer, name: str, default: bool) -> bool:
     own = server.client_capabilities.experimental
     section = own.get("lido") if isinstance(own, dict) else getattr(own, "lido", None)
-    return bool(section.get("review") if isinstance(section, dict) else getattr(section, "review", False))
+    found = section.get(name) if isinstance(section, dict) else getattr(section, name, None)
+    return default if found is None else bool(found)
 
 
 class _Feature:

@@ -294,6 +294,7 @@ class LidoServer(LanguageServer):
 
     @cached_property
     def plans(self) -> Plans:
+        from lido.lsp import review
         from lido.plan.agent import Plans
         from lido.workspace import syntax
 
@@ -305,6 +306,7 @@ class LidoServer(LanguageServer):
             self.settings.plan,
             self.home.plans,
             syntax.path_errors,
+            review.trusted(self),
         )
 
     # ------------------------------------------------------------------ session
@@ -339,6 +341,8 @@ class LidoServer(LanguageServer):
 
     async def configure(self) -> None:
         """Reads all settings again (files off the loop) and rebuilds what depends on what changed."""
+        from lido.lsp import review
+
         capabilities = self.client_capabilities.workspace
         section = self._editor_section
         if capabilities and capabilities.configuration:
@@ -351,7 +355,7 @@ class LidoServer(LanguageServer):
                 answer = []
             if answer and isinstance(answer[0], dict):
                 section = {**section, **_plain(answer[0])}
-        new, problems = await asyncio.to_thread(_load, section, self.roots)
+        new, problems = await asyncio.to_thread(_load, section, self.roots if review.trusted(self) else [])
         if not self.configured.is_set():
             await self._begin(new)
         await self._adopt(new)

@@ -42,9 +42,13 @@ def parse(command: str) -> list[str]:
 
 
 class Permissions:
-    """Consent of one run: configured exact prefixes, what was agreed to for the session, or a question."""
+    """Consent of one run: configured exact prefixes, what was agreed to for the session, or a question. In a
+    folder that the person does not trust nothing runs, and nothing is asked."""
 
-    def __init__(self, prefixes: Sequence[str], session: set[tuple[str, ...]], ask: Ask) -> None:
+    def __init__(
+        self, prefixes: Sequence[str], session: set[tuple[str, ...]], ask: Ask, trusted: bool = True
+    ) -> None:
+        self._trusted = trusted
         self._prefixes = [tuple(shlex.split(prefix)) for prefix in prefixes if prefix.strip()]
         self._session = session
         self._ask = ask
@@ -53,6 +57,8 @@ class Permissions:
     async def require(self, argv: Sequence[str], isolated: bool) -> None:
         """Returns when the person agrees. Raises Denied where not; the same command is not asked about
         again in this run."""
+        if not self._trusted:
+            raise Denied("the person does not trust this folder, so no command runs in it")
         command = tuple(argv)
         if command in self._refused:
             raise Denied("the person refused this command")
