@@ -87,6 +87,9 @@ export class NextEdits implements vscode.Disposable {
   }
 
   private show(edits: Edit[]): void {
+    if (!edits.length && !this.edits.length) {
+      return;
+    }
     this.edits = edits;
     const [edit] = edits;
     void vscode.commands.executeCommand('setContext', 'lido.nextEdit', !!edit);
@@ -131,7 +134,9 @@ export class NextEdits implements vscode.Disposable {
   }
 
   dismiss(): void {
-    for (const edit of this.edits) {
+    // As with `show`: the first is what is offered, the others say what will be.
+    const [edit] = this.edits;
+    if (edit) {
       this.session.notify('lido/completion/dismissed', { id: edit.uuid, reason: 'escape' });
     }
     this.show([]);

@@ -36,6 +36,7 @@ export class Session implements vscode.Disposable {
   private readonly handlers = new Map<string, Set<(params: unknown) => void>>();
   private readonly backoff = new Backoff();
   private readonly middlewares: Middleware[] = [];
+  private before: Promise<void> = Promise.resolve();
 
   constructor(private readonly context: vscode.ExtensionContext) {
     this.log = maskedChannel(vscode.window.createOutputChannel('Lido', { log: true }));
@@ -105,7 +106,28 @@ export class Session implements vscode.Disposable {
     }
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return this.next(() => this.begin());
+  }
+
+  stop(): Promise<void> {
+    return this.next(() => this.end());
+  }
+
+  restart(): Promise<void> {
+    this.backoff.reset();
+    return this.next(async () => {
+      await this.end();
+      await this.begin();
+    });
+  }
+
+  /** One at a time: trust may be granted, or a setting changed, while a server is being set up. */
+  private next(work: () => Promise<void>): Promise<void> {
+    return (this.before = this.before.then(work));
+  }
+
+  private async begin(): Promise<void> {
     if (this.state === 'starting' || this.state === 'running') {
       return;
     }
@@ -113,7 +135,7 @@ export class Session implements vscode.Disposable {
     try {
       const client = new LanguageClient('lido', 'Lido', await this.options(), this.clientOptions());
       this.client = client;
-      client.registerFeature(new OwnReview());
+      client.registerFeature(new Own());
       for (const method of this.handlers.keys()) {
         client.onNotification(method, (params: unknown) => this.told(method, params));
       }
@@ -132,7 +154,7 @@ export class Session implements vscode.Disposable {
     }
   }
 
-  async stop(): Promise<void> {
+  private async end(): Promise<void> {
     const client = this.client;
     this.client = undefined;
     try {
@@ -141,12 +163,6 @@ export class Session implements vscode.Disposable {
       this.log.warn(String(error));
     }
     this.become('stopped');
-  }
-
-  async restart(): Promise<void> {
-    this.backoff.reset();
-    await this.stop();
-    await this.start();
   }
 
   private async options(): Promise<ServerOptions> {
@@ -165,7 +181,7 @@ export class Session implements vscode.Disposable {
 
   private clientOptions(): LanguageClientOptions {
     return {
-      documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-notebook-cell' }],
+      documentSelector: [...schemes()].map((scheme) => ({ scheme })),
       outputChannel: this.log,
       // What fails is in the log, and in the status bar where it lasts: no pop-up for each request.
       revealOutputChannelOn: RevealOutputChannelOn.Never,
@@ -222,16 +238,23 @@ export class Session implements vscode.Disposable {
   }
 }
 
-/** Tells the server that this client shows reviews itself. */
-class OwnReview implements StaticFeature {
+/** Tells the server that this client shows reviews itself, and whether the person trusts the workspace. */
+class Own implements StaticFeature {
   fillClientCapabilities(capabilities: ClientCapabilities): void {
-    capabilities.experimental = { ...(capabilities.experimental as object | undefined), lido: { review: true } };
+    const lido = { review: true, trusted: vscode.workspace.isTrusted };
+    capabilities.experimental = { ...(capabilities.experimental as object | undefined), lido };
   }
   initialize(): void {}
   getState(): { kind: 'static' } {
     return { kind: 'static' };
   }
   clear(): void {}
+}
+
+/** Of files and notebooks, and of the folders that are open where they lie elsewhere (virtual workspaces). */
+function schemes(): Set<string> {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  return new Set(['file', 'untitled', 'vscode-notebook-cell', ...folders.map(({ uri }) => uri.scheme)]);
 }
 
 /** The channel, with secrets masked in everything that is written to it. */

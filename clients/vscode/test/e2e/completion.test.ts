@@ -11,7 +11,7 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
   before(async () => {
     editor = await Editor.open({
       files: { ...files, 'area.py': 'def area(w):\n    return w\n\n\nprint(area(1))\nprint(area(2))\n' },
-      scripts: [{ pieces: ['round', '(subtotal', ', 2)'], match: 'subtotal' }, { pieces: [''] }],
+      scripts: [{ pieces: ['round', '(subtotal', ', 2)'], match: String.raw`(return|[wyz] =)\s*<.fim_suffix.>` }, { pieces: [''] }],
     });
     await editor.ready();
   });
@@ -55,13 +55,27 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
     await editor.openFile('area.py', '1:9');
     await editor.page.keyboard.press('Control+Shift+ArrowLeft');
     await editor.page.keyboard.type('surface');
-    await editor.page.waitForFunction(() => document.querySelectorAll('[class*="ced-"][class*="-3"], .cgmr').length > 0);
-    await editor.page.locator('.cgmr').first().waitFor();
-    await editor.page.waitForTimeout(600);
-    await editor.screenshot('next-edit');
-    await editor.page.keyboard.press('Escape');
-    await editor.page.keyboard.type(' ');
-    await editor.page.keyboard.press('Backspace');
+    const offered = (count: number) =>
+      editor.page.waitForFunction(
+        (wanted) => document.querySelectorAll('.editor-group-container.active .cgmr[class*="ced-"]').length === wanted,
+        count,
+      );
+    await editor.doing('next-edit', async () => {
+      await offered(2);
+      await editor.screenshot('next-edit');
+      await editor.page.keyboard.press('Tab'); // goes there
+      await editor.page.locator('.statusbar-item', { hasText: 'Ln 5' }).waitFor();
+      assert.match(await editor.text(), /print\(area.*\n.*print\(area/);
+      await editor.page.keyboard.press('Tab'); // applies it
+      await editor.event('accepted', 'next_edit');
+      await offered(1);
+      await editor.page.keyboard.press('Control+S');
+      await editor.page.locator('.tab.active:not(.dirty)').waitFor();
+      assert.match(editor.file('area.py'), /print\(surface\(1\)\)\nprint\(area\(2\)\)/);
+      await editor.page.keyboard.press('Escape');
+      await offered(0);
+      assert.equal((await editor.event('rejected', 'next_edit')).reason, 'escape');
+    });
   });
 
   test('a server that was killed comes back', async () => {
@@ -104,6 +118,7 @@ describe('when something is wrong', { skip, timeout: 240_000 }, () => {
     const editor = await Editor.open({
       files: {
         ...files,
+        '.lido.toml': '[completion]\nenabled = false\n',
         '.vscode/settings.json': JSON.stringify({
           'lido.server.command': ['/bin/false'],
           'lido.models': { evil: { provider: 'openai', base_url: 'http://127.0.0.1:9/v1', model: 'm' } },

@@ -94,6 +94,7 @@ export class Editor {
     const settings = {
       'security.workspace.trust.enabled': false,
       'workbench.startupEditor': 'none',
+      'workbench.secondarySideBar.defaultVisibility': 'hidden',
       'workbench.colorTheme': this.options.theme ?? 'Default Dark Modern',
       'chat.disableAIFeatures': false,
       'telemetry.telemetryLevel': 'off',
@@ -179,7 +180,8 @@ export class Editor {
     await this.page.keyboard.press('Control+P');
     const input = this.page.locator('.quick-input-widget input').first();
     await input.fill(`${name}:${at}`);
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: path.basename(name) }).first().waitFor();
+    // The list begins with what was open last: Enter takes what has the focus, so that must be the file.
+    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: path.basename(name) }).first().waitFor();
     await this.page.keyboard.press('Enter');
     await this.page.locator(`.tab.active[data-resource-name="${path.basename(name)}"]`).waitFor();
     await this.page.locator('.editor-group-container.active .monaco-editor.focused').first().waitFor();
@@ -216,6 +218,15 @@ export class Editor {
       await this.page.waitForTimeout(250);
     }
     throw new Error(`no event ${feature}/${kind} in ${JSON.stringify(this.events().map((event) => event.kind))}`);
+  }
+
+  /** What the extension wrote to its output channel. */
+  log(): string {
+    const logs = path.join(this.home, 'data', 'logs');
+    return readdirSync(logs, { recursive: true, encoding: 'utf8' })
+      .filter((name) => path.basename(name) === 'Lido.log')
+      .map((name) => readFileSync(path.join(logs, name), 'utf8'))
+      .join('');
   }
 
   /** The process id of this editor's server. */

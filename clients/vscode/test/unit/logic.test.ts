@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { spawnSync } from 'node:child_process';
+import { after, describe, test } from 'node:test';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Backoff } from '../../src/backoff';
+import { alone } from '../../src/lock';
 import { masked } from '../../src/mask';
 import { candidates, compatible, enough, findPython } from '../../src/python';
 
@@ -57,5 +62,52 @@ describe('finding a Python', () => {
   test('versions that differ in their last number work together', () => {
     assert.ok(compatible('0.1.0', '0.1.9'));
     assert.ok(!compatible('0.2.0', '0.1.0'));
+  });
+});
+
+describe('several windows that set the server up at once', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lido-lock-'));
+  const file = path.join(folder, 'x.lock');
+  const token = { isCancellationRequested: false };
+  after(() => rmSync(folder, { recursive: true }));
+
+  test('take turns', async () => {
+    const said: string[] = [];
+    const one = (name: string) =>
+      alone(
+        file,
+        token,
+        async () => {
+          said.push(`${name} begins`);
+          await new Promise((resolve) => setImmediate(resolve));
+          said.push(`${name} ends`);
+        },
+        1,
+      );
+    await Promise.all([one('a'), one('b'), one('c')]);
+    assert.equal(said.length, 6);
+    for (let place = 0; place < 6; place += 2) {
+      assert.equal(said[place]?.split(' ')[0], said[place + 1]?.split(' ')[0]);
+    }
+    assert.ok(!existsSync(file));
+  });
+
+  test('let go when the work fails', async () => {
+    await assert.rejects(alone(file, token, () => Promise.reject(new Error('no'))), /no/);
+    assert.ok(!existsSync(file));
+  });
+
+  test('take over from one that died', async () => {
+    const child = spawnSync(process.execPath, ['-e', '0']);
+    writeFileSync(file, String(child.pid));
+    let worked = false;
+    await alone(file, token, () => Promise.resolve(void (worked = true)), 1);
+    assert.ok(worked);
+  });
+
+  test('a person who cancels does not wait', async () => {
+    writeFileSync(file, String(process.pid));
+    await alone(file, { isCancellationRequested: true }, () => assert.fail('worked'), 1);
+    rmSync(file);
   });
 });
