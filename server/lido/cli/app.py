@@ -35,6 +35,7 @@ COMMANDS = (
     ("chat", "chat", WORK),
     ("plan", "plan", WORK),
     ("acp", "acp", WORK),
+    ("eval", "eval", NUMBERS),
     ("metrics", "metrics", NUMBERS),
     ("events", "events", NUMBERS),
     ("export", "export", NUMBERS),

@@ -30,7 +30,9 @@ class Session:
 
 
 @asynccontextmanager
-async def session(root: Path, models: Models | None = None) -> AsyncIterator[Session]:
+async def session(
+    root: Path, models: Models | None = None, home: Home | None = None
+) -> AsyncIterator[Session]:
     """Everything that chat and plan need, closed at the end (but for `models` that were given). Says on
     standard error what is wrong with the settings."""
     from lido import settings as configuration
@@ -48,7 +50,7 @@ async def session(root: Path, models: Models | None = None) -> AsyncIterator[Ses
     settings, problems = configuration.load(roots=[root])
     for problem in problems:
         print(f"{problem}", file=sys.stderr)
-    home = configuration.Home()
+    home = home or configuration.Home()
     privacy = Privacy([root], settings.privacy)
     own = None if models else Models(settings, home, privacy.scrub)
     models = models or own

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lido.edits.apply import Reviews
 from lido.edits.files import Workspace
-from lido.models.base import Capabilities, ModelError
+from lido.models.base import Capabilities, ModelError, Usage
 from lido.plan import explore, loop, planning, rounds
 from lido.plan.editing import Editor, SyntaxErrors, no_syntax
 from lido.plan.permissions import Permissions
@@ -85,10 +85,13 @@ class Plans:
         model: str | None = None,
         allowed: Sequence[str] = (),
         confirm: bool = False,
+        temperature: float = 0.0,
+        seed: int | None = None,
     ) -> str:
         """Begins a run and returns its id; everything else comes through `on_update`, always on the event
         loop, the last one in a final state. `allowed` are commands that the person gave for this run, which
-        need no further question. With `confirm`, plan mode waits for the person to go over the steps."""
+        need no further question. With `confirm`, plan mode waits for the person to go over the steps.
+        `temperature` and `seed` are for those who want several different runs of one instruction."""
         plan_id = _new_id()
         trajectory = Trajectory(self._folder / f"{plan_id}.jsonl")
         run = Run(
@@ -101,6 +104,8 @@ class Plans:
             model=model,
             allowed=tuple(allowed),
             confirm=confirm,
+            temperature=temperature,
+            seed=seed,
         )
         work = self._work(run, list(attachments), test_command or self._settings.test_command)
         running = _Running(run, asyncio.create_task(work, name=f"plan {plan_id}"))
@@ -111,6 +116,10 @@ class Plans:
     def state(self, plan_id: str) -> Update:
         """Raises UnknownPlan."""
         return self._get(plan_id).run.update
+
+    def usage(self, plan_id: str) -> Usage:
+        """The tokens a run took so far. Raises UnknownPlan."""
+        return self._get(plan_id).run.usage
 
     def watch(self, plan_id: str, on_update: OnUpdate) -> None:
         """Updates go to `on_update` from now on. Raises UnknownPlan."""

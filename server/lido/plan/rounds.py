@@ -33,7 +33,7 @@ async def work(
         run.tell("planning", message=f"Round {number + 1}.")
         # First as in plan mode. Then what fails is shown, and less likely answers are tried: the same
         # again would fail the same.
-        run.temperature = min(0.3 * number, 0.8)
+        run.temperature = max(run.temperature, min(0.3 * number, 0.8))
         failing = telling(best.output) if number % 2 and best and not best.ok else ""
         now = [await asyncio.to_thread(_present, box, e) for e in excerpts]
         talk, steps = await planning.steps(run, now, can, failing)

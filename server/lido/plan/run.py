@@ -125,6 +125,7 @@ class Run:
     edited: tuple[Step, ...] | None = None
     """The steps as the person left them, with the answer to a question for them."""
     temperature: float = 0.0
+    seed: int | None = None
     waited: float = 0.0
     """Seconds that the run waited for the person."""
     started: float = field(default_factory=time.monotonic)
@@ -188,6 +189,7 @@ class Run:
                 tuple(messages),
                 max_tokens=max_tokens,
                 temperature=self.temperature if temperature is None else temperature,
+                seed=self.seed,
                 json_schema=schema if can.json_schema else None,
                 tools=tools if can.tools else (),
             )
