@@ -25,6 +25,8 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
   private suggesting: vscode.CancellationTokenSource | undefined;
   private models: ModelStatus[] = [];
   private standard = '';
+  /** What the list of conversations was last searched for. */
+  private searched = '';
   private restoring: Promise<void> | undefined;
   private readonly disposables: vscode.Disposable[] = [];
 
@@ -204,7 +206,7 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
         if (message.conversationId === this.state.conversationId) {
           this.show({ ...this.state, title: message.title });
         }
-        return this.history('', false);
+        return this.history(this.searched, false);
       case 'delete':
         return this.remove(message.conversationId, message.title);
       case 'export':
@@ -340,10 +342,11 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
       this.show(state.empty);
       await this.context.workspaceState.update(lastConversation, undefined);
     }
-    await this.history('', false);
+    await this.history(this.searched, false);
   }
 
   private async history(query: string, show: boolean): Promise<void> {
+    this.searched = query;
     const items = await this.session.request('lido/chat/list', { query: query || undefined, limit: 200 });
     this.post({ type: 'history', items, query, show });
   }

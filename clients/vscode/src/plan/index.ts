@@ -20,7 +20,7 @@ export function registerPlan(context: vscode.ExtensionContext, session: Session)
     vscode.window.registerWebviewViewProvider(PlanView.id, view),
     command('lido.plan.new', () => {
       const found = attachments.selection();
-      return view.compose('', found ? [attachments.chip(found)] : []);
+      return view.open(found ? [attachments.chip(found)] : []);
     }),
     command('lido.plan.cancelAll', () => view.cancel()),
   );

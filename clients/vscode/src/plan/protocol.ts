@@ -16,8 +16,7 @@ export type ToView =
   | { type: 'suggestions'; request: number; items: Suggestion[] }
   | { type: 'attach'; chips: Chip[] }
   | { type: 'context'; chip?: Chip }
-  | { type: 'compose'; text: string; chips: Chip[] }
-  | { type: 'focus' };
+  | { type: 'compose'; text: string; chips: Chip[] };
 
 export type FromView =
   | { type: 'ready' }

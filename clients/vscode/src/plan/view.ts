@@ -56,10 +56,10 @@ export class PlanView implements vscode.WebviewViewProvider, vscode.Disposable {
     view.webview.html = page(view.webview, this.context.extensionUri, 'plan', vscode.l10n.t('Lido Plans'), strings());
   }
 
-  /** Shows the view with an instruction in its box. */
-  async compose(text = '', chips: Chip[] = []): Promise<void> {
+  /** Shows the view, with these attached; what is written there stays. */
+  async open(chips: Chip[] = []): Promise<void> {
     await this.reveal();
-    this.post(text || chips.length ? { type: 'compose', text, chips } : { type: 'focus' });
+    this.post({ type: 'attach', chips });
   }
 
   private async reveal(): Promise<void> {
@@ -110,7 +110,7 @@ export class PlanView implements vscode.WebviewViewProvider, vscode.Disposable {
     if (chosen?.answer) {
       await this.answer(planId, chosen.answer);
     } else if (chosen) {
-      await this.compose();
+      await this.open();
     }
   }
 
@@ -218,7 +218,7 @@ export class PlanView implements vscode.WebviewViewProvider, vscode.Disposable {
   private post(message: ToView): void {
     if (this.ready) {
       void this.view?.webview.postMessage(message);
-    } else if (['compose', 'attach', 'focus'].includes(message.type)) {
+    } else if (['compose', 'attach'].includes(message.type)) {
       this.waiting.push(message);
     }
   }

@@ -13,6 +13,8 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === 'function') {
       element.addEventListener(name.slice(2).toLowerCase(), value as EventListener);
+    } else if (name.startsWith('aria-') && value !== undefined) {
+      element.setAttribute(name, String(value));
     } else if (value !== undefined && value !== false) {
       element.setAttribute(name, value === true ? '' : String(value));
     }

@@ -268,8 +268,6 @@ addEventListener('message', ({ data }: MessageEvent<ToView>) => {
       return composer.look(data.chip);
     case 'compose':
       return composer.set(data.text, data.chips);
-    case 'focus':
-      return composer.focus();
   }
 });
 
