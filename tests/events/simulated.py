@@ -68,6 +68,10 @@ class Memory:
     def forget_open(self, _: str) -> None:
         pass
 
+    def work(self, make: Callable[[], Event | None]) -> None:
+        if (event := make()) is not None:
+            self.events.append(event)
+
 
 @dataclass
 class Session:
@@ -89,6 +93,7 @@ class Session:
             Context(editor=self.editor),
             later=lambda after, call: self.timers.append((self.now + after, call)),
             clock=lambda: self.now,
+            elapsed=lambda: self.now,
             read=self.documents.get,
         )
         self.documents.listen(self.tracker.document_changed)

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lido.events import attribution
-from lido.events.attribution import Context, Tracker, similarity
-from lido.events.schema import OUTCOMES
+from lido.events.attribution import Context, Tracker
+from lido.events.retention import similarity
+from lido.events.schema import OUTCOMES, Event
 from lido.events.store import EventLog
 from lido.workspace.documents import Documents
 
@@ -28,9 +30,9 @@ class Memory:
     """A log that keeps what is recorded; the store has tests of its own."""
 
     def __init__(self) -> None:
-        self.events: list[attribution.Event] = []
+        self.events: list[Event] = []
 
-    def record(self, event: attribution.Event) -> None:
+    def record(self, event: Event) -> None:
         self.events.append(event)
 
     def remember_open(self, *_: str) -> None:
@@ -38,6 +40,10 @@ class Memory:
 
     def forget_open(self, _: str) -> None:
         pass
+
+    def work(self, make: Callable[[], Event | None]) -> None:
+        if (event := make()) is not None:
+            self.events.append(event)
 
     def kinds(self) -> Counter[str]:
         return Counter(event.kind for event in self.events)
@@ -56,6 +62,7 @@ class Editor:
             Context(editor="test"),
             later=lambda after, call: self.timers.append((self.now + after, call)),
             clock=lambda: self.now,
+            elapsed=lambda: self.now,
             read=self.documents.get,
         )
         self.documents.listen(self.tracker.document_changed)

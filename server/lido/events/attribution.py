@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from lido.events import retention
 from lido.events.schema import Event, Feature, Kind, utc, uuid7
 from lido.events.store import INSERT, EventLog, connect, values
 
@@ -33,6 +34,11 @@ SETTLE = 1.0
 """Seconds for which the editor may still contradict what the document told."""
 BUNCH = 4
 """Keys that an editor may send as one change; how many of them do is learnt from the session."""
+CONTEXT = 4000
+"""Code points before and behind a suggestion that are stored with it, where its text is."""
+COMMIT_EVERY = 10.0
+"""Seconds between two looks for a commit, while something accepted awaits one."""
+MAX_KEPT = 500
 MAX_OPEN = 2000
 """Suggestions whose end is awaited; older ones are taken as ignored."""
 
@@ -77,8 +83,13 @@ class _Kept:
     event: Event
     uri: str
     start: int
+    """-1 where only the text is known, not its place."""
     end: int
     text: str
+    path: Path | None = None
+    head: retention.Head | None = None
+    """The repository as it was then; None outside of one."""
+    done: bool = False
     placed: bool = True
     """Whether the text was seen at its place; some editors tell of an acceptance before they change."""
 
@@ -99,6 +110,7 @@ class Tracker:
         store_text: bool = False,
         later: Later | None = None,
         clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
         read: Callable[[str], Document | None] = lambda _: None,
     ) -> None:
         self.log = log
@@ -107,6 +119,7 @@ class Tracker:
         self.store_text = store_text
         self._later = later
         self._clock = clock
+        self._elapsed = elapsed
         self._read = read
         self._open: dict[str, _Open] = {}
         self._kept: list[_Kept] = []
@@ -196,6 +209,13 @@ class Tracker:
         if found is None or found.shown:
             return
         found.shown = True
+        if self.store_text and found.start >= 0 and (document := self._read(found.uri)):
+            start, after = found.start, found.start + found.matched
+            self.log.remember_context(
+                suggestion_id,
+                document.slice(max(0, start - CONTEXT), start),
+                document.slice(after, min(document.length, after + CONTEXT)),
+            )
         self._turn += 1
         found.turn = self._turn
         self._record(found.event, "shown")
@@ -256,7 +276,7 @@ class Tracker:
 
     def document_changed(self, before: Document, after: Document, edits: Sequence[Edit]) -> None:
         """Follows one change through what is open and what is kept. Cheap where nothing is."""
-        kept = [each for each in self._kept if each.uri == after.uri]
+        kept = [each for each in self._kept if each.uri == after.uri and each.start >= 0]
         followed = [
             (name, found) for name, found in self._open.items() if found.uri == after.uri and found.start >= 0
         ]
@@ -369,7 +389,9 @@ class Tracker:
         for identifier, found in list(self._open.items()):
             if found.uri == uri and found.shown and found.start >= 0:
                 self._end(identifier, *(found.pending or ("rejected", "document closed")))
-        self._kept = [kept for kept in self._kept if kept.uri != uri]
+        for kept in self._kept:
+            if kept.uri == uri:
+                kept.start = kept.end = -1  # from here on the file tells
 
     # ------------------------------------------------------------------ ending
 
@@ -389,7 +411,7 @@ class Tracker:
             found.event, outcome, reason=reason or how, accepted=found.text[:length] if length else ""
         )
         self.log.forget_open(suggestion_id)
-        if length and found.start >= 0:
+        if length and found.uri:
             self._keep(found, length)
 
     def _keep(self, found: _Open, length: int) -> None:
@@ -398,24 +420,70 @@ class Tracker:
         document = self._read(found.uri)
         text = found.text[: max(length, min(found.matched, len(found.text)))]
         kept = _Kept(found.event, found.uri, found.start, found.start + len(text), text)
-        kept.placed = document is None or document.slice(kept.start, kept.end) == text
+        kept.path = document.path if document and document.path else retention.path_of(found.uri)
+        kept.placed = found.start < 0 or document is None or document.slice(kept.start, kept.end) == text
+        if not self._kept:
+            self._later(COMMIT_EVERY, self._look_for_commits)
         self._kept.append(kept)
-        began = self._clock()
-
-        def look(after: float, last: bool) -> None:
-            if kept not in self._kept:
-                return
-            document = self._read(kept.uri)
-            now = document.slice(kept.start, kept.end) if document else ""
-            self._record(kept.event, "retained", fraction=similarity(kept.text, now), after=after)
-            if last:
-                self._kept.remove(kept)
-
+        del self._kept[:-MAX_KEPT]
+        began = self._elapsed()
+        self.log.work(lambda: setattr(kept, "head", retention.head(kept.path)))
         for seconds in RETENTION:
             self._later(
                 seconds,
-                lambda seconds=seconds: look(max(seconds, self._clock() - began), seconds == RETENTION[-1]),  # type: ignore[misc]
+                lambda seconds=seconds: self._look(kept, max(seconds, self._elapsed() - began)),  # type: ignore[misc]
             )
+
+    def _look(self, kept: _Kept, after: float) -> None:
+        """How much of it still stands; compared in the log's thread."""
+        stands, document = self._stands(kept)
+        event = replace(kept.event, id=uuid7(), time=utc(self._clock()), kind="retained", text=None)
+
+        def compare() -> Event:
+            now = (
+                stands
+                if stands is not None
+                else retention.closest(kept.text, retention.read(document, kept.path))
+            )
+            fraction = retention.similarity(kept.text, now)
+            return replace(event, retained_fraction=fraction, after_seconds=round(after, 1))
+
+        self.log.work(compare)
+
+    def _stands(self, kept: _Kept) -> tuple[str | None, Document | None]:
+        """What stands at its place, where that is known, and the document, where it is open."""
+        document = self._read(kept.uri)
+        known = document is not None and kept.start >= 0
+        return (document.slice(kept.start, kept.end) if document and known else None), document
+
+    def _look_for_commits(self) -> None:
+        """Until each was committed, or for a day, as long as the session lasts."""
+        oldest = utc(self._clock() - 86_400)
+        self._kept = [kept for kept in self._kept if not kept.done and kept.event.time > oldest]
+        waiting = [(kept, self._stands(kept)[0]) for kept in self._kept if kept.head]
+        now = utc(self._clock())
+
+        def compare(kept: _Kept, stands: str | None) -> Event | None:
+            assert kept.head
+            text, kept.head = retention.committed(kept.head, kept.path)
+            if text is None:
+                return None
+            kept.done = True
+            found = stands if stands and stands in text else retention.closest(kept.text, text)
+            return replace(
+                kept.event,
+                id=uuid7(),
+                time=now,
+                kind="retained",
+                reason="commit",
+                retained_fraction=retention.similarity(kept.text, found),
+                text=None,
+            )
+
+        for kept, stands in waiting:
+            self.log.work(lambda kept=kept, stands=stands: compare(kept, stands))  # type: ignore[misc]
+        if self._kept and self._later:
+            self._later(COMMIT_EVERY, self._look_for_commits)
 
     def _record(
         self,
@@ -424,10 +492,8 @@ class Tracker:
         *,
         reason: str = "",
         accepted: str | None = None,
-        fraction: float | None = None,
-        after: float | None = None,
     ) -> None:
-        self.log.record(self._as(event, kind, reason, accepted, fraction, after))
+        self.log.record(self._as(event, kind, reason, accepted))
 
     def _as(
         self,
@@ -435,8 +501,6 @@ class Tracker:
         kind: Kind,
         reason: str = "",
         accepted: str | None = None,
-        fraction: float | None = None,
-        after: float | None = None,
     ) -> Event:
         return replace(
             event,
@@ -446,8 +510,6 @@ class Tracker:
             reason=reason,
             accepted_characters=None if accepted is None else len(accepted),
             accepted_lines=None if accepted is None else accepted.count("\n") + bool(accepted),
-            retained_fraction=fraction,
-            after_seconds=after,
             text=event.text if kind in ("shown", "accepted", "partially_accepted", "rejected") else None,
         )
 
@@ -569,13 +631,6 @@ def _shift(kept: _Kept, edits: Sequence[Edit], after: Document) -> None:
         elif edit.start < kept.end:
             kept.start = min(kept.start, edit.start)
             kept.end = max(kept.end + moved, kept.start)
-
-
-def similarity(accepted: str, now: str) -> float:
-    """How much of `accepted` still stands, 0 to 1: one minus the edit distance over the longer length."""
-    from rapidfuzz.distance import Levenshtein
-
-    return round(Levenshtein.normalized_similarity(accepted, now), 4)
 
 
 def recover(path: Path, sessions: Path) -> int:

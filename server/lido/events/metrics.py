@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lido.events import rollup
 from lido.events.schema import utc
-from lido.events.store import connect
+from lido.events.store import SCHEMA, connect
 
-_THURSDAY = "date(substr(time, 1, 10), '-3 days', 'weekday 4')"
+if TYPE_CHECKING:
+    from lido.settings import Settings
+
+
+def _week(day: str) -> str:
+    """ISO 8601: the week belongs to the year of its Thursday. SQLite knows %G and %V only since 3.46."""
+    thursday = f"date({day}, '-3 days', 'weekday 4')"
+    return f"printf('%s-W%02d', strftime('%Y', {thursday}), (strftime('%j', {thursday}) - 1) / 7 + 1)"
+
 
 DIMENSIONS = {
     "language": "language",
@@ -24,31 +33,32 @@ DIMENSIONS = {
     "feature": "feature",
     "user": '"user"',
     "day": "substr(time, 1, 10)",
-    # ISO 8601: the week belongs to the year of its Thursday. SQLite knows %G and %V only since 3.46.
-    "week": f"printf('%s-W%02d', strftime('%Y', {_THURSDAY}), (strftime('%j', {_THURSDAY}) - 1) / 7 + 1)",
+    "week": _week("substr(time, 1, 10)"),
 }
+"""What can be grouped by, as an expression on an event (SQLite)."""
+_ON_SUMS = DIMENSIONS | {"day": "day", "week": _week("day")}
+FILTERS = tuple(name for name in DIMENSIONS if name not in ("day", "week"))
 
-_COUNTS = """
-    sum(kind = 'shown') AS shown,
-    sum(kind = 'accepted') AS accepted,
-    sum(kind = 'partially_accepted') AS partially_accepted,
-    sum(kind = 'rejected') AS rejected,
-    sum(kind = 'ignored') AS ignored,
-    sum(kind = 'undone') AS undone,
-    sum(kind = 'error') AS errors,
-    sum(kind = 'requested') AS requests,
-    coalesce(sum(CASE WHEN kind = 'shown' THEN lines END), 0) AS lines,
-    coalesce(sum(CASE WHEN kind = 'shown' THEN characters END), 0) AS characters,
-    coalesce(sum(accepted_lines), 0) AS accepted_lines,
-    coalesce(sum(accepted_characters), 0) AS accepted_characters,
-    coalesce(sum(CASE WHEN kind = 'shown' THEN prompt_tokens END), 0) AS prompt_tokens,
-    coalesce(sum(CASE WHEN kind = 'shown' THEN completion_tokens END), 0) AS completion_tokens,
-    avg(CASE WHEN kind = 'retained' AND after_seconds < 60 THEN retained_fraction END) AS retained_30s,
-    avg(CASE WHEN kind = 'retained' AND after_seconds BETWEEN 60 AND 300 THEN retained_fraction END)
-        AS retained_2min,
-    avg(CASE WHEN kind = 'retained' AND after_seconds > 300 THEN retained_fraction END) AS retained_10min,
-    count(DISTINCT CASE WHEN kind = 'shown' THEN "user" END) AS active_people
-"""
+Prices = Mapping[str, tuple[float, float]]
+"""By model: the price of a million prompt tokens, and of a million generated ones."""
+
+_TOTALS = (
+    "shown",
+    "accepted",
+    "partially_accepted",
+    "rejected",
+    "ignored",
+    "undone",
+    "errors",
+    "requests",
+    "lines",
+    "characters",
+    "accepted_lines",
+    "accepted_characters",
+    "prompt_tokens",
+    "completion_tokens",
+)
+_KEPT = ("30s", "2min", "10min", "commit")
 
 
 class UnknownDimensionError(ValueError):
@@ -70,60 +80,160 @@ def since(text: str, now: float | None = None) -> str:
     return utc((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
+def prices(settings: Settings) -> dict[str, tuple[float, float]]:
+    """Of the models that have one in the settings."""
+    return {
+        model.model: (model.prompt_price or 0.0, model.completion_price or 0.0)
+        for model in settings.models.values()
+        if model.prompt_price is not None or model.completion_price is not None
+    }
+
+
 def rows(
-    path: Path, by: Sequence[str] = (), begin: str = "", minimum_people: int = 0
+    path: Path,
+    by: Sequence[str] = (),
+    begin: str = "",
+    minimum_people: int = 0,
+    *,
+    end: str = "",
+    only: Mapping[str, Sequence[str]] | None = None,
+    prices: Prices | None = None,
 ) -> list[dict[str, Any]]:
     """One row for each group with anything in it, ordered by what was shown. Blocking.
 
-    `begin` is a time as `since` gives it. Groups of fewer than `minimum_people` people are left out.
+    `begin` and `end` are times as `since` gives them; `end` itself is left out. `only` names the values that
+    count of each of `FILTERS`. Groups of fewer than `minimum_people` people are left out. `cost` is None
+    where no model of the group has a price. Percentiles are good to a few per cent; see `rollup`.
     Raises UnknownDimensionError, sqlite3.Error.
     """
-    unknown = [name for name in by if name not in DIMENSIONS]
-    if unknown:
-        raise UnknownDimensionError(
-            f"{', '.join(unknown)}: not a dimension. There are: {', '.join(DIMENSIONS)}"
-        )
+    _known(by, DIMENSIONS)
+    _known(only or {}, FILTERS)
     if not path.exists():
         return []
-    database = connect(path, readonly=True)
+    database = _open(path)
     try:
-        return _rows(database, by, begin, minimum_people)
+        return _rows(database, by, begin, end, minimum_people, only or {}, prices or {})
     finally:
         database.close()
 
 
-def _rows(database: sqlite3.Connection, by: Sequence[str], begin: str, minimum: int) -> list[dict[str, Any]]:
-    # Names in these queries come from DIMENSIONS alone; values are bound.
-    columns = "".join(f'{DIMENSIONS[name]} AS "{name}", ' for name in by)
+def _known(names: Iterable[str], known: Iterable[str]) -> None:
+    if unknown := [name for name in names if name not in known]:
+        raise UnknownDimensionError(f"{', '.join(unknown)}: not a dimension. There are: {', '.join(known)}")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """To read; an older log is brought up to date first."""
+    database = connect(path, readonly=True)
+    if database.execute("PRAGMA user_version").fetchone()[0] < SCHEMA:
+        database.close()
+        connect(path).close()
+        database = connect(path, readonly=True)
+    return database
+
+
+def _source(names: Sequence[str], measures: Mapping[str, str], begin: str, end: str) -> tuple[str, list[str]]:
+    """The sums of whole days, and the events of the days that the span cuts, as one table of sums."""
+    columns = ", ".join(f'"{name}"' for name in [*names, *measures])
+    low, high = begin, end or "~"
+    first = low if _whole(low) else low[:10] + "~"  # a day is a beginning of the times in it
+    last = high[:10]
+    parts = [f"SELECT {columns} FROM daily WHERE day >= ? AND day < ?"]  # noqa: S608 - names of our own
+    bound = [first[:11] if not _whole(low) else low[:10], last]
+    if not _whole(low) or (end and not _whole(high)):
+        sums = ", ".join(
+            [*(f'{rollup.key(name)} AS "{name}"' for name in names)]
+            + [f'{how.format("")} AS "{name}"' for name, how in measures.items()]
+        )
+        cuts = []
+        if not _whole(low):
+            cuts.append((low, min(high, low[:10] + "T~")))
+        if end and not _whole(high) and (_whole(low) or high[:10] > low[:10]):
+            cuts.append((max(low, high[:10]), high))
+        for cut in cuts:
+            parts.append(f"SELECT {sums} FROM events WHERE time >= ? AND time < ?")  # noqa: S608
+            bound.extend(cut)
+    return " UNION ALL ".join(parts), bound
+
+
+def _whole(moment: str) -> bool:
+    """Whether it is the beginning of a day (or no bound)."""
+    return moment in ("", "~") or moment[10:].rstrip("Z") in ("", "T00:00:00", "T00:00:00.000")
+
+
+def _rows(
+    database: sqlite3.Connection,
+    by: Sequence[str],
+    begin: str,
+    end: str,
+    minimum: int,
+    only: Mapping[str, Sequence[str]],
+    prices: Prices,
+) -> list[dict[str, Any]]:
+    # Names in these queries come from DIMENSIONS and rollup alone; values are bound.
+    wanted = {"day", "user", *only, *(by if "week" not in by else (*by, "day"))} - {"week"}
+    if prices:
+        wanted.add("model")
+    names = [name for name in rollup.KEYS if name in wanted]
+    measures = {
+        **{name: how for name, how in rollup.MEASURES.items() if name != "events"},
+        **rollup.LATENCIES,
+    }
+    source, bound = _source(names, measures, begin, end)
+    values: list[object] = [*bound]
+    where = ""
+    if only:
+        where = " WHERE " + " AND ".join(
+            f'"{name}" IN ({", ".join("?" * len(chosen))})' for name, chosen in only.items()
+        )
+        values += [value for chosen in only.values() for value in chosen]
+    cost, costs = "NULL", []
+    if prices:
+        cases = " ".join("WHEN ? THEN prompt_tokens * ? + completion_tokens * ?" for _ in prices)
+        cost = f"sum(CASE model {cases} END) / 1e6"
+        costs = [value for model, pair in prices.items() for value in (model, *pair)]
+    columns = "".join(f'{_ON_SUMS[name]} AS "{name}", ' for name in by)
+    sums = ", ".join(f'sum("{name}") AS "{name}"' for name in measures)
     group = f" GROUP BY {', '.join(str(n + 1) for n in range(len(by)))}" if by else ""
-    query = f"SELECT {columns}{_COUNTS} FROM events WHERE time >= ?{group} ORDER BY shown DESC"  # noqa: S608
-    found = [dict(row) for row in database.execute(query, (begin,))]
-    found = [row for row in found if row["shown"] is not None and row["active_people"] >= minimum]
-    latencies: dict[tuple[Any, ...], dict[str, list[float]]] = {}
     query = (
-        f"SELECT {columns}latency_ms, first_token_ms FROM events "  # noqa: S608
-        "WHERE kind = 'shown' AND latency_ms IS NOT NULL AND time >= ?"
+        f"SELECT {columns}{sums}, {cost} AS cost, "  # noqa: S608
+        'count(DISTINCT CASE WHEN shown > 0 THEN "user" END) AS active_people '
+        f"FROM ({source}){where}{group} ORDER BY shown DESC"
     )
-    for *key, latency, first in database.execute(query, (begin,)):
-        group_of = latencies.setdefault(tuple(key), {"latency": [], "first_token": []})
-        group_of["latency"].append(latency)
-        if first is not None:
-            group_of["first_token"].append(first)
-    for row in found:
-        seen = latencies.get(tuple(row[name] for name in by), {})
-        for what in ("latency", "first_token"):
-            values = sorted(seen.get(what, []))
-            for percent in (50, 95):
-                row[f"{what}_p{percent}_ms"] = _percentile(values, percent)
-        taken = row["accepted"] + row["partially_accepted"]
-        row["acceptance_rate"] = taken / row["shown"] if row["shown"] else None
-        ended = taken + row["rejected"] + row["ignored"]
-        row["open"] = row["shown"] - ended
+    found = []
+    for row in database.execute(query, (*costs, *values)):
+        if row["shown"] is None or not (row["shown"] or row["requests"] or row["errors"]):
+            continue
+        if row["active_people"] >= minimum:
+            found.append(_row(row, by))
     return found
 
 
-def _percentile(values: list[float], percent: float) -> float | None:
-    """Nearest-rank percentile of sorted values."""
-    if not values:
-        return None
-    return round(values[max(0, -(-len(values) * int(percent) // 100) - 1)], 1)
+def _row(row: sqlite3.Row, by: Sequence[str]) -> dict[str, Any]:
+    made: dict[str, Any] = {name: row[name] for name in by} | {name: int(row[name]) for name in _TOTALS}
+    taken = made["accepted"] + made["partially_accepted"]
+    made["acceptance_rate"] = taken / made["shown"] if made["shown"] else None
+    made["open"] = made["shown"] - taken - made["rejected"] - made["ignored"]
+    for name in _KEPT:
+        looks = row[f"looks_{name}"]
+        made[f"retained_{name}"] = row[f"kept_{name}"] / looks if looks else None
+    made["active_people"] = row["active_people"]
+    for what, letter in (("latency", "l"), ("first_token", "f")):
+        counts = [row[f"{letter}{number}"] for number in range(rollup.CLASSES)]
+        for percent in (50, 95):
+            made[f"{what}_p{percent}_ms"] = rollup.percentile(counts, percent)
+    made["cost"] = row["cost"]
+    return made
+
+
+def distinct(path: Path, name: str, limit: int = 500) -> list[str]:
+    """The values of one of `FILTERS` that were ever recorded, the most frequent first. Blocking."""
+    _known([name], FILTERS)
+    if not path.exists():
+        return []
+    database = _open(path)
+    try:
+        query = f"SELECT {_ON_SUMS[name]} FROM daily GROUP BY 1 ORDER BY sum(shown) DESC LIMIT ?"  # noqa: S608
+        return [str(row[0]) for row in database.execute(query, (limit,))]
+    finally:
+        database.close()

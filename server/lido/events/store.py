@@ -7,17 +7,25 @@ dropped is counted.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from lido.events.schema import COLUMNS, Event
+from lido.events import rollup
+from lido.events.schema import COLUMNS, Event, utc
 
-SCHEMA = 1
+log = logging.getLogger(__name__)
+
+SCHEMA = 2
+UPKEEP = 3600.0
+"""Seconds between two looks at what is older, or more, than is to be kept."""
+DAY = 86_400.0
 
 _TYPES = {
     "latency_ms": "REAL",
@@ -31,17 +39,27 @@ _TYPES = {
     "accepted_lines": "INTEGER",
     "accepted_characters": "INTEGER",
 }
+_NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+_COLUMNS = ", ".join(f'"{name}" {_TYPES.get(name, "TEXT")}' for name in COLUMNS)
 _MIGRATIONS = (
     # 0 → 1
-    "CREATE TABLE events ("
-    + ", ".join(f'"{name}" {_TYPES.get(name, "TEXT")}' for name in COLUMNS)
-    + ", PRIMARY KEY (id)) WITHOUT ROWID;"
+    f"CREATE TABLE events ({_COLUMNS}, PRIMARY KEY (id)) WITHOUT ROWID;"
     "CREATE INDEX events_time ON events (time);"
     "CREATE INDEX events_suggestion ON events (suggestion_id);"
     # Suggestions that a running server has shown and not yet seen the end of; see attribution.recover.
     "CREATE TABLE open (suggestion_id TEXT PRIMARY KEY, session TEXT, outcome TEXT) WITHOUT ROWID;",
+    # 1 → 2: the order in which events were recorded (clocks jump), sums per day, texts' contexts.
+    f"CREATE TABLE events_2 (seq INTEGER PRIMARY KEY AUTOINCREMENT, {_COLUMNS}, UNIQUE (id));"  # noqa: S608
+    f"INSERT INTO events_2 ({_NAMES}) SELECT {_NAMES} FROM events ORDER BY time, id;"
+    "DROP TABLE events;"
+    "ALTER TABLE events_2 RENAME TO events;"
+    "CREATE INDEX events_time ON events (time);"
+    "CREATE INDEX events_suggestion ON events (suggestion_id);"
+    "CREATE TABLE upkeep (trusted REAL);"
+    "CREATE TABLE texts (suggestion_id TEXT PRIMARY KEY, prefix TEXT, suffix TEXT) WITHOUT ROWID;"
+    "CREATE TRIGGER texts_go AFTER DELETE ON events WHEN old.kind = 'shown' BEGIN "
+    "DELETE FROM texts WHERE suggestion_id = old.suggestion_id; END;" + rollup.CREATE,
 )
-_NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 _MARKS = ", ".join("?" * len(COLUMNS))
 INSERT = f"INSERT OR IGNORE INTO events ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608 - names of our own
 
@@ -88,14 +106,23 @@ class EventLog:
     """The log as a server writes it. `on_problem` hears once why it cannot be written."""
 
     def __init__(
-        self, path: Path, on_problem: Callable[[str], None] = lambda _: None, *, enabled: bool = True
+        self,
+        path: Path,
+        on_problem: Callable[[str], None] = lambda _: None,
+        *,
+        enabled: bool = True,
+        retention_days: int = 400,
+        max_size_mb: int = 512,
     ) -> None:
         self.path = path
+        self.retention_days, self.max_size_mb = retention_days, max_size_mb
         self.dropped = 0
         self._enabled = enabled
         self._on_problem = on_problem
         self._told = False
-        self._queue: queue.SimpleQueue[Statement | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Statement | Callable[[], Event | None] | threading.Event | None] = (
+            queue.SimpleQueue()
+        )
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -110,7 +137,15 @@ class EventLog:
     def forget_open(self, suggestion_id: str) -> None:
         self._put(("DELETE FROM open WHERE suggestion_id = ?", (suggestion_id,)))
 
-    def _put(self, statement: Statement) -> None:
+    def remember_context(self, suggestion_id: str, prefix: str, suffix: str) -> None:
+        """What stood around a suggestion; only where its text is stored, too."""
+        self._put(("INSERT OR REPLACE INTO texts VALUES (?, ?, ?)", (suggestion_id, prefix, suffix)))
+
+    def work(self, make: Callable[[], Event | None]) -> None:
+        """Records what `make` gives, if anything; it runs in the log's thread, where it may take a moment."""
+        self._put(make)
+
+    def _put(self, statement: Statement | Callable[[], Event | None]) -> None:
         if self._enabled:
             self._start()
             self._queue.put(statement)
@@ -146,6 +181,7 @@ class EventLog:
     def _write(self) -> None:
         database: sqlite3.Connection | None = None
         ending = False
+        looked = 0.0
         while not ending:
             batch: list[Statement] = []
             waiting: list[threading.Event] = []
@@ -155,8 +191,10 @@ class EventLog:
                     ending = True
                 elif isinstance(item, threading.Event):
                     waiting.append(item)
-                else:
+                elif isinstance(item, tuple):
                     batch.append(item)
+                elif (made := _made(item)) is not None:
+                    batch.append((INSERT, values(made)))
                 if ending or len(batch) >= 500:
                     break
                 try:
@@ -175,6 +213,11 @@ class EventLog:
                     database = None
             for event in waiting:
                 event.set()
+            if database is not None and not ending and (not looked or time.monotonic() - looked > UPKEEP):
+                looked = time.monotonic()
+                # What cannot be deleted now is deleted later; recording goes first.
+                with suppress(sqlite3.Error):
+                    keep_within(database, self.retention_days, self.max_size_mb)
         if database is not None:
             with suppress(sqlite3.Error):
                 database.close()
@@ -188,6 +231,14 @@ class EventLog:
             )
 
 
+def _made(make: Callable[[], Event | None]) -> Event | None:
+    try:
+        return make()
+    except Exception:
+        log.debug("an event could not be made", exc_info=True)
+        return None
+
+
 def _commit(database: sqlite3.Connection, batch: Iterable[Statement]) -> None:
     database.execute("BEGIN IMMEDIATE")
     try:
@@ -198,3 +249,54 @@ def _commit(database: sqlite3.Connection, batch: Iterable[Statement]) -> None:
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
+
+
+def keep_within(
+    database: sqlite3.Connection, retention_days: int, max_size_mb: float, now: float | None = None
+) -> int:
+    """Deletes what is older than `retention_days`, then the oldest until the rest takes at most
+    `max_size_mb`; how many events. In steps, so that other servers can write in between. Raises
+    sqlite3.Error.
+
+    A clock that jumps ahead must not cost a year of events: the time that is trusted moves by at most a day
+    at each call, and back at once.
+    """
+    wall = time.time() if now is None else now
+    row = database.execute("SELECT max(trusted) FROM upkeep").fetchone()
+    if row[0] is None:
+        newest = database.execute("SELECT max(time) FROM events WHERE time <= ?", (utc(wall),)).fetchone()[0]
+        trusted = min(wall, _seconds(newest) + DAY) if newest else wall
+        database.execute("INSERT INTO upkeep VALUES (?)", (trusted,))
+    else:
+        trusted = min(wall, float(row[0]) + DAY)
+        database.execute("UPDATE upkeep SET trusted = ?", (trusted,))
+    gone = 0
+    step = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE {} LIMIT 2000)"
+    while True:
+        found = database.execute(step.format("time < ?"), (utc(max(0.0, trusted - retention_days * DAY)),))
+        gone += max(0, found.rowcount)
+        if found.rowcount <= 0:
+            break
+    limit = max_size_mb * 1_000_000
+    if _size(database) > limit:
+        while _size(database) > limit * 0.9:
+            found = database.execute(step.format("1 ORDER BY seq"))
+            gone += max(0, found.rowcount)
+            if found.rowcount <= 0:
+                break
+    return gone
+
+
+def _seconds(time_text: str) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(time_text).timestamp()
+
+
+def _size(database: sqlite3.Connection) -> int:
+    """Bytes in use; pages that were freed are used again before the file grows."""
+    pages, free, size = (
+        database.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lido.lsp import messages as m
-from lido.lsp.server import RequestFailed
+from lido.lsp.server import RequestFailed, to_uri
 
 if TYPE_CHECKING:
     from lido.edits.apply import Outcome
@@ -40,9 +40,12 @@ def reviewed(server: LidoServer, outcome: Outcome) -> None:
     match outcome.kind:
         case "shown":
             origin = server.reviews.get(outcome.review_id).origin
-            feature: Feature = "chat_apply" if origin == "chat_apply" else "plan"
+            feature: Feature = "plan"
+            if origin in ("chat_apply", "code_action"):
+                feature = cast("Feature", origin)
             tracker.requested(feature, language_of(outcome.path), suggestion_id=outcome.hunk_id)
-            tracker.answered(outcome.hunk_id, outcome.text)
+            # Its place is not known until it is applied: how much of it stays is looked for by its text.
+            tracker.answered(outcome.hunk_id, outcome.text, uri=to_uri(outcome.path))
             tracker.shown(outcome.hunk_id)
         case "accepted":
             tracker.accepted(outcome.hunk_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path
 
 TIMEOUT = 20.0
@@ -101,3 +102,35 @@ async def project_name(path: Path) -> str:
     except GitError:
         pass
     return (await root(path) or path).name
+
+
+def head_log(root: Path) -> Path | None:
+    """The file in which git notes each move of HEAD, where `root` is a work tree's. Blocking; runs no git."""
+    entry = root / ".git"
+    try:
+        if entry.is_file():  # a worktree or a submodule
+            text = entry.read_text(encoding="utf-8", errors="replace").strip()
+            entry = root / text.removeprefix("gitdir: ")
+        return entry / "logs" / "HEAD" if entry.is_dir() else None
+    except OSError:
+        return None
+
+
+def show(root: Path, commit: str, name: str) -> str | None:
+    """The text of a file (POSIX path from `root`) in a commit, or None. Blocking."""
+    if not commit.isalnum():
+        return None
+    command = ("git", "-c", "core.fsmonitor=false", "--no-pager", "--no-optional-locks")
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        found = subprocess.run(
+            [*command, "show", "--no-textconv", f"{commit}:{name}"],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.decode("utf-8", errors="replace") if found.returncode == 0 else None
