@@ -178,7 +178,10 @@ class Bench:
         before = await self._run()
         if not before.ok:
             how = "took too long" if before.timed_out else f"fail (exit code {before.code})"
-            raise EvalError(f"The tests {how} before anything is taken away:\n{before.output[-2000:]}")
+            raise EvalError(
+                f"The tests {how} before anything is taken away (in a copy, which has no file that git "
+                f"ignores):\n{before.output[-2000:]}"
+            )
         self._options.tell(f"The tests pass in {before.seconds:.1f} s.")
 
     async def tasks(self) -> tuple[list[Removal], int]:

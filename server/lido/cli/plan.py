@@ -243,18 +243,21 @@ def _show(console: Console, review: Review, hunk_id: str, path: str, number: str
 
 def _look(folder: Path, plan_id: str) -> int:
     """``lido plan list`` and ``lido plan show ID``: earlier runs, step by step."""
+    from lido.plan import history
+
+    history.recover(folder)
     files = sorted(folder.glob("*.jsonl"), key=lambda f: f.stat().st_mtime)
     if not plan_id:
         for file in files:
-            events = _events(file)
-            end = next((e for e in reversed(events) if e["kind"] == "end"), {"state": "broken off"})
+            events = history.events(file)
+            end = next((e for e in reversed(events) if e["kind"] == "end"), {"state": "running"})
             print(f"{file.stem}  {end['state']:10}  {events[0].get('instruction', '')[:80]}")
         return 0
     found = [file for file in files if file.stem.startswith(plan_id)]
     if len(found) != 1:
         print(f"{len(found)} plans begin with {plan_id}. `lido plan list` shows them.", file=sys.stderr)
         return 1
-    for event in _events(found[0]):
+    for event in history.events(found[0]):
         kind = event.pop("kind")
         event.pop("time", None)
         if kind == "request":
@@ -265,13 +268,3 @@ def _look(folder: Path, plan_id: str) -> int:
                 if part not in ("", None):
                     print(f"{key}: {part}")
     return 0
-
-
-def _events(file: Path) -> list[dict[str, Any]]:
-    events = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        try:
-            events.append(json.loads(line))
-        except ValueError:
-            continue  # the last line of a run that was killed
-    return events or [{"kind": "start"}]

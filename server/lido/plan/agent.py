@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from lido.edits.apply import Reviews
 from lido.edits.files import Workspace
 from lido.models.base import Capabilities, ModelError, Usage
-from lido.plan import explore, loop, planning, rounds
+from lido.plan import explore, history, loop, planning, rounds
 from lido.plan.editing import Editor, SyntaxErrors, no_syntax
 from lido.plan.permissions import Permissions
 from lido.plan.run import GaveUp, Mode, OnUpdate, Run, Step, Trajectory, Update
 from lido.plan.tools import Toolbox
-from lido.plan.workcopy import workcopy
+from lido.plan.workcopy import sweep, workcopy
 from lido.settings import PlanSettings
 from lido.workspace.attachments import Attachment, Attachments, Excerpt, fit
 
@@ -70,6 +70,7 @@ class Plans:
         self._folder = folder
         self._syntax = syntax_errors
         self._running: dict[str, _Running] = {}
+        self._recovering: asyncio.Task[list[str]] | None = None
 
     def configure(self, settings: PlanSettings) -> None:
         """Other settings from the next run on."""
@@ -92,6 +93,8 @@ class Plans:
         loop, the last one in a final state. `allowed` are commands that the person gave for this run, which
         need no further question. With `confirm`, plan mode waits for the person to go over the steps.
         `temperature` and `seed` are for those who want several different runs of one instruction."""
+        if self._recovering is None:
+            self._recovering = asyncio.create_task(self.recover(), name="recover plans")
         plan_id = _new_id()
         trajectory = Trajectory(self._folder / f"{plan_id}.jsonl")
         run = Run(
@@ -116,6 +119,28 @@ class Plans:
     def state(self, plan_id: str) -> Update:
         """Raises UnknownPlan."""
         return self._get(plan_id).run.update
+
+    async def recover(self) -> list[str]:
+        """Ends the runs that a killed server left, as failed, and removes their copies; their ids."""
+        await asyncio.to_thread(sweep, self._scratch)
+        return await asyncio.to_thread(history.recover, self._folder)
+
+    def resume(self, plan_id: str, on_update: OnUpdate = lambda _: None, allowed: Sequence[str] = ()) -> str:
+        """Begins an earlier run anew, by its id or the beginning of it, and returns the new run's id. What
+        the earlier one made was in its copy, which is gone. Blocking for a moment. Raises UnknownPlan."""
+        path = history.find(self._folder, plan_id)
+        start = history.events(path)[0] if path else {}
+        if not start.get("instruction"):
+            raise UnknownPlan(plan_id)
+        attachments = [
+            Attachment(kind, Path(place), name=name or None)
+            for kind, place, name in start.get("attachments", ())
+            if place and kind in ("file", "folder") and Path(place).exists()
+        ]
+        mode: Mode = "agent" if start.get("mode") == "agent" else "plan"
+        return self.start(
+            start["instruction"], attachments, mode, start.get("test_command"), on_update, allowed=allowed
+        )
 
     def usage(self, plan_id: str) -> Usage:
         """The tokens a run took so far. Raises UnknownPlan."""
@@ -152,6 +177,8 @@ class Plans:
         """Cancels every run."""
         for plan_id in list(self._running):
             await self.cancel(plan_id)
+        if self._recovering:
+            await self._recovering
 
     def _get(self, plan_id: str) -> _Running:
         try:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lido.models.base import ChatRequest, Message, Tool, ToolCall, Usage
+from lido.plan import history
 from lido.workspace.privacy import scrub
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Trajectory:
             if self._fd is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                history.lock(self._fd)
             os.write(self._fd, (scrub(line) + "\n").encode("utf-8", "replace"))
         except OSError:
             return

@@ -85,7 +85,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 @asynccontextmanager
 async def workcopy(origin: Path, folder: Path, blocked: Blocked, opened: Opened) -> AsyncIterator[Workcopy]:
     """A copy of `origin` below `folder`, gone at the end. Copies that a killed server left are removed."""
-    await asyncio.to_thread(_sweep, folder)
+    await asyncio.to_thread(sweep, folder)
     root = folder / f"{os.getpid()}-{os.urandom(6).hex()}" / origin.name
     try:
         copy = Workcopy(root, origin)
@@ -97,8 +97,8 @@ async def workcopy(origin: Path, folder: Path, blocked: Blocked, opened: Opened)
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, root.parent, True))
 
 
-def _sweep(folder: Path) -> None:
-    """Removes copies whose process is gone."""
+def sweep(folder: Path) -> None:
+    """Removes copies whose process is gone. Blocking."""
     if not folder.is_dir():
         return
     for entry in folder.iterdir():
