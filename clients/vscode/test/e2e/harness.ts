@@ -41,6 +41,7 @@ export interface Script {
   first?: number;
   status?: number;
   body?: string;
+  tool_calls?: { id: string; name: string; arguments: string }[];
   times?: number;
 }
 
@@ -257,6 +258,11 @@ export class Editor {
   }
 
   async screenshot(name: string): Promise<void> {
+    // What fades in is waited for; what turns for ever is not.
+    await this.page.evaluate(async () => {
+      const ending = document.getAnimations().filter((each) => each.effect?.getComputedTiming().endTime !== Infinity);
+      await Promise.allSettled(ending.map((each) => each.finished));
+    });
     await this.page.screenshot({ path: path.join(output, `${name}.png`) });
   }
 

@@ -36,11 +36,14 @@ describe('plans and reviews in VS Code', { skip, timeout: 300_000 }, () => {
     assert.deepEqual(files(), wanted);
   };
   const rows = () => editor.page.locator('.pane', { has: editor.page.locator('.pane-header[aria-label^="Review"]') }).locator('.monaco-list-row');
-  const begin = async (instruction: string) => {
+  const start = async (instruction: string) => {
     await editor.command('Lido: New Plan');
     plans = await view(editor, 'input.test');
     await plans.locator('.composer textarea').fill(instruction);
     await plans.locator('.composer textarea').press('Enter');
+  };
+  const begin = async (instruction: string) => {
+    await start(instruction);
     await plans.locator('.question .steps').waitFor({ timeout: 20_000 });
   };
 
@@ -51,6 +54,8 @@ describe('plans and reviews in VS Code', { skip, timeout: 300_000 }, () => {
       scripts: [
         { match: 'Now make these changes', pieces: edits.match(/[\s\S]{1,40}/g) ?? [], delay: 0.03 },
         { match: 'Plan the work', pieces: [JSON.stringify({ steps })] },
+        { match: 'by agent', pieces: [], tool_calls: [{ id: '1', name: 'test', arguments: '{}' }], times: 1 },
+        { match: 'by agent', pieces: [], tool_calls: [{ id: '2', name: 'give_up', arguments: '{"reason": "The tests may not run."}' }] },
       ],
     });
     editor.page.setDefaultTimeout(15_000);
@@ -125,10 +130,26 @@ describe('plans and reviews in VS Code', { skip, timeout: 300_000 }, () => {
     await editor.page.locator('.pane-body .monaco-list-row', { hasText: '1 of 1 to decide' }).waitFor();
   });
 
-  test('a plan is cancelled', async () => {
-    await begin('And once more');
+  test('a question is answered where it is asked, and a plan is cancelled', async () => {
+    await start('And once more');
+    const question = plans.locator('.question', { hasText: 'Which file, function or class do you mean?' });
+    await question.locator('input').fill('The one in basket.py');
+    await editor.screenshot('plan-question');
+    await question.locator('input').press('Enter');
+    await plans.locator('.question .steps').waitFor();
     await plans.getByRole('button', { name: 'Cancel' }).last().click();
     await plans.locator('article:last-of-type .state', { hasText: 'Cancelled' }).waitFor();
-    await editor.screenshot('plan-cancelled');
+  });
+
+  test('an agent runs nothing that is not agreed to', async () => {
+    await plans.locator('select.models').selectOption('agent');
+    await plans.locator('input.test').fill('python -m pytest -q');
+    await start('Mend basket.py by agent');
+    const question = plans.locator('.question', { hasText: 'Run `python -m pytest -q`' });
+    await question.waitFor();
+    await editor.screenshot('plan-consent');
+    await accessible(plans);
+    await question.getByRole('button', { name: 'Do not run' }).click();
+    await plans.locator('article:last-of-type .state', { hasText: 'Gave up' }).waitFor();
   });
 });
