@@ -23,7 +23,7 @@ def colour(x: float, y: float) -> tuple[int, int, int, int]:
     for base, tone in ((188, SAND), (208, (150, 205, 212))):
         if abs(y - base - 7 * math.sin(x / 14)) < 5 and 52 < x < 204:
             return (*tone, 255)
-    return (*(TEAL if y < 128 else tuple((a + b) // 2 for a, b in zip(TEAL, DEEP))), 255)
+    return (*(TEAL if y < 128 else tuple((a + b) // 2 for a, b in zip(TEAL, DEEP, strict=True))), 255)
 
 
 def main() -> None:

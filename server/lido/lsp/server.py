@@ -226,6 +226,8 @@ class LidoServer(LanguageServer):
             self.home.events,
             self._tell_from_thread,
             enabled=events.enabled,
+            retention_days=events.retention_days,
+            max_size_mb=events.max_size_mb,
         )
         tracker = Tracker(
             log,
@@ -382,6 +384,23 @@ class LidoServer(LanguageServer):
                 asyncio.to_thread(attribution.recover, self.home.events, self._sessions), "recover events"
             )
         self.spawn(review.recover(self), "recover edits")
+        self._send_events(new.events)
+
+    def _send_events(self, events: configuration.EventSettings) -> None:
+        """To the team's collector, where there is one."""
+        from lido.events import upload
+
+        token = os.environ.get(events.collector_token_env, "") if events.collector_token_env else ""
+        if events.enabled and events.collector_url:
+            uploader = upload.Uploader(
+                self.home.events,
+                events.collector_url,
+                token,
+                lambda said: self.tell(said, lsp.MessageType.Warning),
+            )
+            self.spawn(uploader.run(), "upload events")
+        elif self.home.events.exists():
+            self.spawn(asyncio.to_thread(upload.end, self.home.events), "no collector")
 
     @property
     def _sessions(self) -> Path:

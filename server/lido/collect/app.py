@@ -1,0 +1,420 @@
+"""The collector's HTTP surface (Starlette): parse, one call of the store, encode."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import json
+import logging
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+import lido
+from lido.collect import copilot
+from lido.collect.store import Role, Store, Token
+from lido.events.metrics import DIMENSIONS, UnknownDimensionError, since
+from lido.events.schema import COLUMNS, Event
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 8 * 1024 * 1024
+"""Bytes of a request as sent."""
+MAX_PLAIN = 32 * 1024 * 1024
+"""Bytes of a request unpacked."""
+MAX_EVENTS = 5000
+"""Events of one batch."""
+MAX_WORD = 500
+"""Characters of any member but `text`."""
+MAX_TEXT = 100_000
+
+_EVENT = TypeAdapter(Event)
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a defect
+    """Answered with `status` and `message`."""
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, headers
+
+
+Handler = Callable[[Request, Store, Token], Awaitable[Response]]
+
+
+def build(store: Store) -> Starlette:
+    """The application on `store`, whose tables are there."""
+
+    def route(path: str, handler: Handler, roles: tuple[Role, ...], method: str = "GET") -> Route:
+        async def endpoint(request: Request) -> Response:
+            token = await _authorised(request, store, roles)
+            return await handler(request, store, token)
+
+        return Route(path, endpoint, methods=[method])
+
+    reading: tuple[Role, ...] = ("reader", "admin")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(store.close)
+
+    return Starlette(
+        routes=[
+            route("/v1/events", _post_events, ("writer", "admin"), "POST"),
+            route("/v1/metrics", _get_metrics, reading),
+            route("/v1/audit", _get_audit, ("admin",)),
+            route("/metrics", _get_prometheus, reading),
+            route("/orgs/{org}/copilot/metrics", _get_copilot, reading),
+            route("/orgs/{org}/team/{team}/copilot/metrics", _get_copilot, reading),
+            Route("/openapi.json", _get_openapi),
+            Route("/healthz", _healthy(store)),
+        ],
+        exception_handlers={
+            Refused: _refused,
+            sa.exc.SQLAlchemyError: _unavailable,
+            404: _missing,
+            405: _missing,
+        },
+        lifespan=lifespan,
+    )
+
+
+# ---------------------------------------------------------------------- who asks
+
+
+async def _authorised(request: Request, store: Store, roles: tuple[Role, ...]) -> Token:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    token = None
+    if scheme.lower() == "bearer" and 0 < len(secret.strip()) < 200:
+        token = await asyncio.to_thread(store.token, secret.strip())
+    who = token.name if token else "unknown"
+    if token is None or token.role not in roles:
+        address = request.client.host if request.client else "?"
+        await asyncio.to_thread(
+            store.note, who, "refused", f"{request.method} {request.url.path} from {address}"
+        )
+        if token is None:
+            raise Refused(
+                401, "A valid token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"}
+            )
+        raise Refused(403, f"A {token.role} may not do this; it takes: {', '.join(roles)}.")
+    return token
+
+
+# ---------------------------------------------------------------------- events in
+
+
+async def _post_events(request: Request, store: Store, token: Token) -> Response:
+    body = await _body(request)
+    found, rejected = await asyncio.to_thread(_events, body)
+    new = await asyncio.to_thread(store.add, found, token.team)
+    if rejected:
+        await asyncio.to_thread(store.note, token.name, "events rejected", str(len(rejected)))
+    return JSONResponse({"stored": new, "duplicates": len(found) - new, "rejected": rejected})
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body, unpacked, within limits."""
+    if (
+        request.headers.get("transfer-encoding") is None
+        and not request.headers.get("content-length", "").isdigit()
+    ):
+        raise Refused(411, "Content-Length is needed.")
+    parts, size = [], 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MAX_BODY:
+                raise Refused(413, f"A request may have {MAX_BODY:,} bytes; send smaller batches.")
+            parts.append(part)
+    except ClientDisconnect:
+        raise Refused(400, "The request ended early.") from None
+    body = b"".join(parts)
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if encoding == "identity":
+        return body
+    if encoding != "gzip":
+        raise Refused(415, f"Content-Encoding {encoding!r} is not known; gzip is.")
+    try:
+        plain = await asyncio.to_thread(lambda: gzip.GzipFile(fileobj=io.BytesIO(body)).read(MAX_PLAIN + 1))
+    except (OSError, EOFError, zlib.error):
+        raise Refused(400, "The body is not gzip.") from None
+    if len(plain) > MAX_PLAIN:
+        raise Refused(413, f"A request may unpack to {MAX_PLAIN:,} bytes.")
+    return plain
+
+
+def _events(body: bytes) -> tuple[list[Event], list[dict[str, Any]]]:
+    """The events of a JSON list, of ``{"events": [...]}`` or of JSON lines; what is wrong with the rest."""
+    if not body.strip():
+        raise Refused(400, "The body is empty.")
+    try:
+        raw: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        try:
+            raw = [json.loads(line) for line in body.splitlines() if line.strip()]
+        except (ValueError, RecursionError):
+            raise Refused(400, "The body is neither JSON nor JSON lines.") from None
+    if isinstance(raw, dict):
+        raw = raw.get("events", [raw])
+    if not isinstance(raw, list):
+        raise Refused(400, "A list of events is wanted.")
+    if len(raw) > MAX_EVENTS:
+        raise Refused(413, f"A batch may have {MAX_EVENTS:,} events.")
+    found, rejected = [], []
+    for index, item in enumerate(raw):
+        try:
+            found.append(_event(item))
+        except ValueError as error:
+            rejected.append({"index": index, "reason": str(error)[:300]})
+    return found, rejected
+
+
+def _event(item: Any) -> Event:
+    """Raises ValueError saying what is wrong, without quoting it."""
+    if not isinstance(item, dict):
+        raise ValueError("an event is an object")
+    if unknown := [str(name)[:40] for name in item if name not in COLUMNS]:
+        raise ValueError(f"unknown members: {', '.join(sorted(unknown)[:5])}")
+    for name, value in item.items():
+        if isinstance(value, str):
+            if len(value) > (MAX_TEXT if name == "text" else MAX_WORD):
+                raise ValueError(f"{name} is too long")
+            if "\0" in value:
+                raise ValueError(f"{name} has a NUL character")
+            if value.encode("utf-8", "replace").decode() != value:
+                raise ValueError(f"{name} is not Unicode text")
+        elif isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
+            raise ValueError(f"{name} is neither text nor a number")
+        elif value is not None and not -1e15 < value < 1e15:
+            raise ValueError(f"{name} is out of bounds")
+    try:
+        event = _EVENT.validate_python(item)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if not event.id:
+        raise ValueError("id is empty")
+    since(event.time)  # raises ValueError
+    return event
+
+
+# ---------------------------------------------------------------------- counts out
+
+
+def _span(request: Request) -> tuple[str, str]:
+    query = request.query_params
+    try:
+        return since(query.get("since", "28d")), since(query["until"]) if "until" in query else ""
+    except (ValueError, OverflowError) as error:
+        raise Refused(400, str(error)) from None
+
+
+async def _get_metrics(request: Request, store: Store, token: Token) -> Response:
+    begin, end = _span(request)
+    by = [name for name in request.query_params.get("by", "").split(",") if name]
+    least = request.query_params.get("min_people", "0")
+    if not least.isdigit() or len(least) > 6:
+        raise Refused(400, "min_people is a number of people.")
+    try:
+        rows = await asyncio.to_thread(store.metrics, by, begin, end, token.team, int(least))
+    except UnknownDimensionError as error:
+        raise Refused(400, str(error)) from None
+    await asyncio.to_thread(store.note, token.name, "read metrics", str(request.url.query))
+    return JSONResponse({"rows": rows})
+
+
+async def _get_audit(_: Request, store: Store, token: Token) -> Response:
+    await asyncio.to_thread(store.note, token.name, "read audit")
+    return JSONResponse({"rows": await asyncio.to_thread(store.notes)})
+
+
+async def _get_copilot(request: Request, store: Store, token: Token) -> Response:
+    begin, end = _span(request)
+    team = request.path_params.get("team", "")
+    if token.team and team and team != token.team:
+        raise Refused(403, "This token reads another team.")
+    rows = await asyncio.to_thread(store.people, begin, end, team or token.team)
+    await asyncio.to_thread(store.note, token.name, "read copilot metrics", f"{team} {request.url.query}")
+    return JSONResponse(await asyncio.to_thread(copilot.days, rows))
+
+
+_COUNTERS = {
+    "lido_suggestions_shown_total": ("shown", "Suggestions that people saw."),
+    "lido_suggestions_accepted_total": ("accepted", "Suggestions accepted whole."),
+    "lido_suggestions_partially_accepted_total": ("partially_accepted", "Suggestions accepted in part."),
+    "lido_suggestions_rejected_total": ("rejected", "Suggestions rejected."),
+    "lido_suggestions_ignored_total": ("ignored", "Suggestions that passed unnoticed."),
+    "lido_requests_total": ("requests", "Questions to a model."),
+    "lido_errors_total": ("errors", "Questions that failed."),
+    "lido_accepted_characters_total": ("accepted_characters", "Characters accepted."),
+    "lido_prompt_tokens_total": ("prompt_tokens", "Tokens read by models."),
+    "lido_completion_tokens_total": ("completion_tokens", "Tokens written by models."),
+}
+
+
+async def _get_prometheus(_: Request, store: Store, token: Token) -> Response:
+    """Counters since the beginning, by team, feature, language and model. Exposition format 0.0.4."""
+    labels = ("team", "feature", "language", "model")
+    rows = await asyncio.to_thread(store.metrics, labels, "", "", token.team)
+    lines = []
+    for name, (key, text) in _COUNTERS.items():
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} counter"]
+        for row in rows:
+            marks = ",".join(f'{label}="{_escaped(row[label] or "")}"' for label in labels)
+            lines.append(f"{name}{{{marks}}} {row[key]}")
+    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+def _escaped(label: str) -> str:
+    return label.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+# ---------------------------------------------------------------------- around
+
+
+def _healthy(store: Store) -> Callable[[Request], Awaitable[Response]]:
+    def ask() -> None:
+        with store.engine.connect() as connection:
+            connection.execute(sa.select(1))
+
+    async def endpoint(_: Request) -> Response:
+        await asyncio.to_thread(ask)
+        return JSONResponse({"status": "ok", "version": lido.__version__})
+
+    return endpoint
+
+
+async def _get_openapi(_: Request) -> Response:
+    return JSONResponse(openapi())
+
+
+def _problem(text: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def openapi() -> dict[str, Any]:
+    """OpenAPI 3.1 of this surface."""
+    event = _EVENT.json_schema(ref_template="#/components/schemas/{model}")
+    refused = {
+        "400": _problem("what is wrong with the request"),
+        "401": _problem("no valid token"),
+        "403": _problem("the token's role does not allow it"),
+        "503": _problem("the database cannot be reached; try again"),
+    }
+    span = [
+        {
+            "name": "since",
+            "in": "query",
+            "schema": {"type": "string"},
+            "description": "28d, 12h, or ISO 8601",
+        },
+        {"name": "until", "in": "query", "schema": {"type": "string"}},
+    ]
+    rows = {
+        "type": "object",
+        "properties": {"rows": {"type": "array", "items": {"type": "object"}}},
+        "required": ["rows"],
+    }
+
+    def ok(schema: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
+        return {"200": {"description": "OK", "content": {kind: {"schema": schema}}}, **refused}
+
+    def get(summary: str, parameters: list[dict[str, Any]], answers: dict[str, Any]) -> dict[str, Any]:
+        return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
+
+    def place(name: str) -> dict[str, Any]:
+        return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+    stored = {
+        "type": "object",
+        "properties": {
+            "stored": {"type": "integer"},
+            "duplicates": {"type": "integer"},
+            "rejected": {"type": "array", "items": {"type": "object"}},
+        },
+        "required": ["stored", "duplicates", "rejected"],
+    }
+    days = {"type": "array", "items": {"type": "object"}}
+    by = {
+        "name": "by",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": f"any of {', '.join(DIMENSIONS)}, with commas",
+    }
+    least = {
+        "name": "min_people",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999999},
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Lido collector", "version": lido.__version__},
+        "security": [{"token": []}],
+        "paths": {
+            "/v1/events": {
+                "post": {
+                    "summary": "Store a batch; events that are there already count as duplicates",
+                    "requestBody": {
+                        "required": True,
+                        "content": {
+                            "application/json": {
+                                "schema": {
+                                    "type": "array",
+                                    "maxItems": MAX_EVENTS,
+                                    "items": {"$ref": "#/components/schemas/Event"},
+                                }
+                            }
+                        },
+                    },
+                    "responses": {
+                        **ok(stored),
+                        "411": _problem("no length"),
+                        "413": _problem("too large"),
+                        "415": _problem("unknown encoding"),
+                    },
+                }
+            },
+            "/v1/metrics": get("Counts by any dimensions", [by, *span, least], ok(rows)),
+            "/v1/audit": get("Who read or changed what", [], ok(rows)),
+            "/metrics": get("Prometheus counters", [], ok({"type": "string"}, "text/plain")),
+            "/orgs/{org}/copilot/metrics": get("Copilot Metrics API", [place("org"), *span], ok(days)),
+            "/orgs/{org}/team/{team}/copilot/metrics": get(
+                "Copilot Metrics API of a team", [place("org"), place("team"), *span], ok(days)
+            ),
+            "/healthz": {
+                "get": {"summary": "Whether it works", "security": [], "responses": ok({"type": "object"})}
+            },
+        },
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {"Event": event},
+        },
+    }
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return JSONResponse({"error": error.message}, error.status, error.headers)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    # The error's text quotes statements and values.
+    log.error("database: %s", type(error).__name__)
+    return JSONResponse({"error": "The database cannot be reached; try again."}, 503, {"Retry-After": "5"})
+
+
+async def _missing(_: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    return JSONResponse({"error": "There is nothing here; see /openapi.json."}, status)

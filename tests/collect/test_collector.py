@@ -1,0 +1,264 @@
+"""The collector as its clients meet it: over HTTP, as a process, on each database."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+
+SINCE = "2026-01-01T00:00:00Z"
+
+
+def post(collector: Any, token: str, body: Any, **headers: str) -> httpx.Response:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(
+        f"{collector.url}/v1/events",
+        content=data,
+        headers={"Authorization": f"Bearer {token}", **headers},
+        timeout=30,
+    )
+
+
+def get(collector: Any, token: str, path: str, **params: str) -> httpx.Response:
+    return httpx.get(
+        f"{collector.url}{path}", params=params, headers={"Authorization": f"Bearer {token}"}, timeout=30
+    )
+
+
+def test_a_batch_counts_once_however_often_it_comes(collector, event):
+    writer, reader = collector.token("w", team="core"), collector.token("r", "reader", "core")
+    batch = [event(), event(kind="accepted", accepted_characters=40, accepted_lines=2), event(user="u2")]
+    assert post(collector, writer, batch).json() == {"stored": 3, "duplicates": 0, "rejected": []}
+    assert post(collector, writer, {"events": batch}).json()["duplicates"] == 3
+    lines = b"\n".join(json.dumps(each).encode() for each in batch)
+    packed = post(collector, writer, gzip.compress(lines), **{"Content-Encoding": "gzip"})
+    assert packed.json()["stored"] == 0
+    (row,) = get(collector, reader, "/v1/metrics", by="team,language", since=SINCE).json()["rows"]
+    assert (row["team"], row["shown"], row["accepted"], row["active_people"]) == ("core", 2, 1, 2)
+    assert row["acceptance_rate"] == 0.5
+    assert row["accepted_characters"] == 40
+
+
+def test_the_same_log_gives_the_same_rows_as_lido_metrics(collector, event, tmp_path):
+    import sqlite3
+
+    from lido.events import metrics
+    from lido.events.schema import COLUMNS
+    from lido.events.store import INSERT, connect
+
+    writer, admin = collector.token("w"), collector.token("a", "admin")
+    batch = [
+        event(
+            kind=kind, feature=feature, user=f"u{n % 3}", latency_ms=10.0 * n, first_token_ms=float(n),
+            time=f"2026-11-{n + 1:02}T23:59:59.999Z", retained_fraction=0.5, after_seconds=30.0,
+        )
+        for n, (kind, feature) in enumerate(
+            (kind, feature)
+            for kind in ("requested", "shown", "accepted", "partially_accepted", "rejected", "retained", "error")
+            for feature in ("completion", "plan")
+        )
+    ]  # fmt: skip
+    assert post(collector, writer, batch).json()["stored"] == len(batch)
+    path = tmp_path / "events.sqlite3"
+    database = connect(path)
+    defaults = dict.fromkeys(COLUMNS, "")
+    with database:
+        for each in batch:
+            row = {**defaults, **each}
+            database.execute(INSERT, tuple(row[name] for name in COLUMNS))
+    database.close()
+    sqlite3.connect(path).close()
+    for by in ([], ["feature"], ["day", "feature"], ["week"], ["user", "language"]):
+        ours = metrics.rows(path, by, "2026-01-01T00:00:00.000Z")
+        theirs = get(collector, admin, "/v1/metrics", by=",".join(by), since=SINCE).json()["rows"]
+        ours, theirs = (
+            sorted(found, key=lambda row, by=by: [str(row[name]) for name in by]) for found in (ours, theirs)
+        )
+        # Both may know more than the other; what both know is the same.
+        shared = {name for name in set(ours[0]) & set(theirs[0]) if not name.endswith("_ms")}
+        assert {"shown", "accepted", "retained_30s", "active_people", *by} <= shared
+        assert [{k: row[k] for k in shared} for row in ours] == [
+            {k: row[k] for k in shared} for row in theirs
+        ]
+
+
+def test_wrong_tokens_and_roles_are_refused_and_noted(collector, event):
+    writer, reader = collector.token("w", team="core"), collector.token("r", "reader", "core")
+    admin = collector.token("a", "admin")
+    assert post(collector, "wrong", [event()]).status_code == 401
+    assert post(collector, reader, [event()]).status_code == 403
+    assert get(collector, writer, "/v1/metrics").status_code == 403
+    assert get(collector, reader, "/v1/audit").status_code == 403
+    assert httpx.get(f"{collector.url}/metrics").status_code == 401
+    collector.lido("token", "revoke", "w")
+    assert post(collector, writer, [event()]).status_code == 401
+    notes = get(collector, admin, "/v1/audit").json()["rows"]
+    assert {"refused", "token added", "token revoked", "read audit"} <= {note["action"] for note in notes}
+    assert not any(writer in str(note) for note in notes)
+
+
+def test_a_reader_sees_its_team_alone_and_a_writer_writes_for_its_own(collector, event):
+    core, web = collector.token("c", team="core"), collector.token("w", team="web")
+    reader = collector.token("r", "reader", "core")
+    post(collector, core, [event(team="web")])  # says so, but its token says otherwise
+    post(collector, web, [event(), event()])
+    (row,) = get(collector, reader, "/v1/metrics", by="team", since=SINCE).json()["rows"]
+    assert (row["team"], row["shown"]) == ("core", 1)
+    assert get(collector, reader, "/orgs/acme/team/web/copilot/metrics").status_code == 403
+    assert 'team="web"' not in get(collector, reader, "/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"", {}, 400),
+        (b"\xff\xfe garbage", {}, 400),
+        (b"[" * 100_000, {}, 400),
+        (b"42", {}, 400),
+        (b"not gzip", {"Content-Encoding": "gzip"}, 400),
+        (b"[]", {"Content-Encoding": "br"}, 415),
+        (gzip.compress(b"[" + b" " * 40_000_000 + b"]"), {"Content-Encoding": "gzip"}, 413),
+        (json.dumps([{}] * 5001).encode(), {}, 413),
+        (b"[" + b" " * 9_000_000 + b"]", {}, 413),
+    ],
+    ids=["empty", "garbage", "deep", "number", "not gzip", "br", "bomb", "many", "large"],
+)
+def test_what_is_no_batch_is_refused_with_a_reason(collector, body, headers, status):
+    writer = collector.token("w")
+    answer = post(collector, writer, body, **headers)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert post(collector, writer, []).status_code == 200
+
+
+def test_bad_rows_are_refused_one_by_one_and_sql_is_only_text(collector, event):
+    writer, admin = collector.token("w"), collector.token("a", "admin")
+    sql = "'; DROP TABLE events; --"
+    words = ("language", "editor", "project", "model", "user", "reason", "backend", "server_version", "team")
+    bad = [
+        event(kind="nonsense"), event(extra=1), event(lines="many"), event(id=""), event(time="yesterday"),
+        event(language="x" * 501), event(model="a\0b"), event(lines=1e300), event(lines=True), [], None, "x",
+        event(editor="\ud800"), {},
+    ]  # fmt: skip
+    good = [event(**{word: sql}) for word in words]
+    answer = post(collector, writer, [*bad, *good]).json()
+    assert answer["stored"] == len(good)
+    assert [each["index"] for each in answer["rejected"]] == list(range(len(bad)))
+    rows = get(collector, admin, "/v1/metrics", by="language", since=SINCE).json()["rows"]
+    assert sum(row["shown"] for row in rows) == len(good)
+    assert sql in {row["language"] for row in rows}
+    for query in ({"by": sql}, {"since": sql}, {"min_people": "-1"}, {"until": "99999999999999999999d"}):
+        assert get(collector, admin, "/v1/metrics", **query).status_code == 400
+
+
+def test_small_groups_are_left_out_when_asked(collector, event):
+    writer, admin = collector.token("w"), collector.token("a", "admin")
+    post(collector, writer, [event(language="go"), *(event(user=f"u{n}") for n in range(5))])
+    rows = get(collector, admin, "/v1/metrics", by="language", since=SINCE, min_people="5").json()["rows"]
+    assert [row["language"] for row in rows] == ["python"]
+
+
+def test_prometheus_reads_the_counters(collector, event):
+    writer, admin = collector.token("w", team='a"b\\c\nd'), collector.token("a", "admin")
+    post(collector, writer, [event(), event(kind="accepted", accepted_characters=7)])
+    text = get(collector, admin, "/metrics").text
+    line = 'lido_suggestions_shown_total{team="a\\"b\\\\c\\nd",feature="completion",language="python",model="qwen"} 1'
+    assert line in text.splitlines()
+    assert "# TYPE lido_accepted_characters_total counter" in text
+
+
+NUMBER = {"type": "integer", "minimum": 0}
+TEXT = {"type": "string"}
+
+
+def shape(**members: Any) -> dict[str, Any]:
+    """An object with just these members, all of them there."""
+    return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
+
+
+def several(**members: Any) -> dict[str, Any]:
+    return {"type": "array", "items": shape(**members)}
+
+
+def by_editor(**inner: Any) -> dict[str, Any]:
+    model = {
+        "name": TEXT, "is_custom_model": {"type": "boolean"}, "custom_model_training_date": {"type": ["string", "null"]},
+        "total_engaged_users": NUMBER, **inner,
+    }  # fmt: skip
+    return several(name=TEXT, total_engaged_users=NUMBER, models=several(**model))
+
+
+# GitHub's documentation of "Get Copilot metrics for an organization", API version 2022-11-28.
+COPILOT = several(
+    date={"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"},
+    total_active_users=NUMBER,
+    total_engaged_users=NUMBER,
+    copilot_ide_code_completions=shape(
+        total_engaged_users=NUMBER,
+        languages=several(name=TEXT, total_engaged_users=NUMBER),
+        editors=by_editor(
+            languages=several(
+                name=TEXT, total_engaged_users=NUMBER, total_code_suggestions=NUMBER, total_code_acceptances=NUMBER,
+                total_code_lines_suggested=NUMBER, total_code_lines_accepted=NUMBER,
+            )
+        ),
+    ),
+    copilot_ide_chat=shape(
+        total_engaged_users=NUMBER,
+        editors=by_editor(total_chats=NUMBER, total_chat_insertion_events=NUMBER, total_chat_copy_events=NUMBER),
+    ),
+    copilot_dotcom_chat=shape(total_engaged_users=NUMBER, models={"type": "array"}),
+    copilot_dotcom_pull_requests=shape(total_engaged_users=NUMBER, repositories={"type": "array"}),
+)  # fmt: skip
+
+
+def test_dashboards_made_for_copilot_read_the_numbers(collector, event):
+    writer, admin = collector.token("w", team="core"), collector.token("a", "admin")
+    post(
+        collector,
+        writer,
+        [
+            event(), event(user="u2"), event(kind="accepted", accepted_lines=2),
+            event(language="go", editor="neovim"),
+            event(feature="chat", kind="requested", user="u3"), event(feature="chat", user="u3"),
+            event(feature="chat_apply", kind="accepted", user="u3"),
+            event(time="2026-11-02T10:00:00.000Z"),
+        ],
+    )  # fmt: skip
+    for path in ("/orgs/acme/copilot/metrics", "/orgs/acme/team/core/copilot/metrics"):
+        days = get(collector, admin, path, since=SINCE).json()
+        jsonschema.validate(days, COPILOT)
+        first = days[0]
+        assert [day["date"] for day in days] == ["2026-11-01", "2026-11-02"]
+        assert (first["total_active_users"], first["total_engaged_users"]) == (3, 2)
+        editors = {each["name"]: each for each in first["copilot_ide_code_completions"]["editors"]}
+        python = editors["vscode"]["models"][0]["languages"][0]
+        assert (python["total_code_suggestions"], python["total_code_acceptances"]) == (2, 1)
+        assert (python["total_code_lines_suggested"], python["total_code_lines_accepted"]) == (4, 2)
+        chat = first["copilot_ide_chat"]["editors"][0]["models"][0]
+        assert (chat["total_chats"], chat["total_chat_insertion_events"]) == (1, 1)
+    assert get(collector, admin, "/orgs/acme/team/other/copilot/metrics", since=SINCE).json() == []
+
+
+def test_the_openapi_description_is_one_and_names_every_path(collector):
+    described = httpx.get(f"{collector.url}/openapi.json").json()
+    assert described["openapi"] == "3.1.0"
+    jsonschema.Draft202012Validator.check_schema(described["components"]["schemas"]["Event"])
+    for path, methods in described["paths"].items():
+        for method in methods:
+            url = collector.url + path.replace("{org}", "o").replace("{team}", "t")
+            assert httpx.request(method, url).status_code in (200, 401), path
+    assert httpx.get(f"{collector.url}/nothing").json()["error"]
+
+
+def test_what_was_acknowledged_outlives_a_kill(collector, event):
+    writer, admin = collector.token("w"), collector.token("a", "admin")
+    post(collector, writer, [event() for _ in range(50)])
+    collector.stop(kill=True)
+    collector.start()
+    (row,) = get(collector, admin, "/v1/metrics", since=SINCE).json()["rows"]
+    assert row["shown"] == 50
