@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { section } from './configuration';
 import { launch } from './server';
 import type { Session } from './session';
 
@@ -8,7 +9,12 @@ export async function runDoctor(context: vscode.ExtensionContext, session: Sessi
   const before = args.slice(0, Math.max(0, args.indexOf('serve')));
   const cwd = vscode.workspace.workspaceFolders?.[0]?.uri;
   // A shell would end with the doctor, and its words with it.
-  const terminal = vscode.window.createTerminal({ name: 'Lido: Doctor', ...(cwd ? { cwd } : {}), iconPath: new vscode.ThemeIcon('pulse') });
+  const terminal = vscode.window.createTerminal({
+    name: 'Lido: Doctor',
+    iconPath: new vscode.ThemeIcon('pulse'),
+    env: { LIDO_EDITOR_SETTINGS: JSON.stringify(section()) },
+    ...(cwd ? { cwd } : {}),
+  });
   terminal.show();
   terminal.sendText([command, ...before, 'doctor'].map(quoted).join(' '));
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import sqlite3
@@ -12,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,24 +29,31 @@ class Check:
 
 
 def command(
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")] = False,
 ) -> None:
     """Check configuration, models, grammars, database and editors; exit 1 with a fix for each problem."""
     checks = asyncio.run(_run())
-    if json:
-        from json import dumps
-
-        print(dumps([asdict(check) for check in checks], indent=2))
+    if as_json:
+        print(json.dumps([asdict(check) for check in checks], indent=2))
     else:
         _show(checks)
     raise typer.Exit(0 if all(check.ok for check in checks) else 1)
 
 
 async def _run() -> list[Check]:
-    settings, problems = configuration.load(roots=[Path.cwd()])
+    settings, problems = configuration.load(_editor_settings(), roots=[Path.cwd()])
     checks = [*_configuration(problems), *_home(configuration.Home()), *_grammars(), *_engine(settings)]
     checks += await _backends(settings)
     return [*checks, *_editors()]
+
+
+def _editor_settings() -> dict[str, Any]:
+    """What an editor that starts the doctor is set to: ``LIDO_EDITOR_SETTINGS``, its section as JSON."""
+    try:
+        found = json.loads(os.environ.get("LIDO_EDITOR_SETTINGS", "{}"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _configuration(problems: list[configuration.Problem]) -> Iterator[Check]:
