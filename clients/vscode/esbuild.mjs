@@ -20,6 +20,7 @@ const builds = [
     format: 'cjs',
     target: 'node20',
     external: ['vscode'],
+    banner: { js: 'var lidoLoading = performance.now();' }, // for the time that activation takes
   },
   {
     ...common,
