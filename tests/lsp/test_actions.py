@@ -114,6 +114,8 @@ async def test_a_code_block_of_chat_is_reviewed_and_logged_as_such(client: Clien
     uri = client.open(client.root / "a.py", "python").uri
     block = {"text": "def double(x):\n    return x * 2\n", "uri": uri}
     review = await client.ask("lido/review/get", await client.ask("lido/chat/apply", block))
+    assert review["title"].startswith("Code from chat for ")
+    assert "/" not in review["title"]
     (hunk,) = review["files"][0]["hunks"]
     await client.ask(
         "lido/review/decide",

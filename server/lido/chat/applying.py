@@ -50,7 +50,8 @@ async def review_block(block: CodeBlock, path: str, workspace: Workspace, review
     found = await asyncio.to_thread(work)
     if found.rejected or not found.changes:
         raise UnplacedError(found.feedback() or "The file is like that already.")
-    return await reviews.open(found.changes, f"Code from chat for {path}", "chat_apply")
+    name = await asyncio.to_thread(lambda: workspace.name(workspace.locate(path)))
+    return await reviews.open(found.changes, f"Code from chat for {name}", "chat_apply")
 
 
 def place(before: str | None, block: str, defines: Defines) -> str:
