@@ -106,7 +106,7 @@ export class PlanView implements vscode.WebviewViewProvider, vscode.Disposable {
             { title: vscode.l10n.t('Do not run'), answer: 'no' },
           ]
         : [{ title: vscode.l10n.t('Show the plan'), answer: '' }];
-    const chosen = await vscode.window.showInformationMessage(`Lido: ${question}`, ...choices);
+    const chosen = await vscode.window.showInformationMessage(`Lido: ${question?.replace(/ Answer yes, always .*$/, '')}`, ...choices);
     if (chosen?.answer) {
       await this.answer(planId, chosen.answer);
     } else if (chosen) {

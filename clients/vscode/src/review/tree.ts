@@ -92,8 +92,10 @@ export class Tree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
 function ofReview(review: Review): vscode.TreeItem {
   const hunks = review.files.flatMap((file) => file.hunks);
   const { pending } = model.count(hunks);
-  const item = new vscode.TreeItem(review.title || vscode.l10n.t('Changes'), vscode.TreeItemCollapsibleState.Expanded);
-  item.id = review.reviewId;
+  const { Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
+  const item = new vscode.TreeItem(review.title || vscode.l10n.t('Changes'), pending ? Expanded : Collapsed);
+  // VS Code remembers by its id whether it was open: once decided it is another item, and closed.
+  item.id = pending ? review.reviewId : `${review.reviewId} decided`;
   item.description = summary(hunks);
   item.tooltip = review.title;
   item.iconPath = new vscode.ThemeIcon(pending ? 'git-pull-request-draft' : 'pass');

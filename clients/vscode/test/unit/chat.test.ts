@@ -81,6 +81,8 @@ describe('completing', () => {
   it('tells attachments apart by what they attach', () => {
     assert.ok(same(chip('a.py'), { ...chip('a.py'), label: 'other' }));
     assert.ok(!same(chip('a.py'), chip('b.py')));
+    const kept = chip('a.py');
+    assert.ok(same(chip('a.py'), { ...kept, attachment: { ...kept.attachment, name: 'a.py' } }));
   });
 });
 

@@ -41,9 +41,9 @@ export function trigger(text: string, caret: number): { sign: '@' | '/'; query: 
   return { sign, query, start: caret - query.length - 1 };
 }
 
-/** Equal attachments are attached once. */
+/** Equal attachments are attached once. A name says nothing more where there is a place. */
 export function same(one: Chip, other: Chip): boolean {
-  const key = ({ attachment: a }: Chip) => JSON.stringify([a.kind, a.uri, a.range, a.name]);
+  const key = ({ attachment: a }: Chip) => JSON.stringify([a.kind, a.uri ?? a.name, a.range]);
   return key(one) === key(other);
 }
 

@@ -100,6 +100,7 @@ function draw(plans: readonly ShownPlan[], error: string | undefined): void {
   }
   if (follow) {
     log.scrollTop = log.scrollHeight;
+    [...log.querySelectorAll('.question')].at(-1)?.scrollIntoView({ block: 'nearest' });
   }
 }
 
@@ -169,7 +170,8 @@ function question(plan: ShownPlan): HTMLElement {
     return h(
       'div',
       { class: 'question', role: 'group', 'aria-label': say.waiting },
-      h('p', {}, plan.question),
+      // How to answer is what the buttons say.
+      h('p', {}, plan.question?.replace(/ Answer yes, always .*$/, '')),
       h('div', { class: 'buttons' }, button(say.yes, 'yes', 'button'), button(say.always, 'always'), button(say.no, 'no')),
     );
   }
