@@ -71,5 +71,9 @@ edits-table: $(VENV)/.dev
 	$(BIN)/python tests/edits/corpus.py
 	$(BIN)/python tests/edits/outputs.py
 
+# What Lido adds to a completion, a keystroke, a start; ratios and a table for docs/completion.md.
+bench: $(VENV)/.dev
+	$(BIN)/python tests/bench/completion.py
+
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .cache

@@ -371,6 +371,7 @@ class Completer:
                         generation.tell()
                         if shaping.finished(generation.text, generation.place):
                             break
+                # In a thread: what breaks the syntax takes tree-sitter a tenth of a second to make sense of.
                 text = await asyncio.to_thread(
                     shaping.shape, generation.text, generation.place, generation.parsed, offset, cut
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
@@ -18,6 +19,7 @@ def register(server: LidoServer) -> None:
         await server.configure()
         server.spawn(review.recover(server), "recover")
         watch(server)
+        gc.freeze()  # what start-up made lives on: looking through it again would hold up a keystroke
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def did_change_watched_files(params: lsp.DidChangeWatchedFilesParams) -> None:
