@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -37,19 +38,19 @@ def events(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     path = Home().events
-    last = ("", "")
+    seen = 0
+    where, bound = "time >= ? ORDER BY time, id", begin
     try:
         while True:
             if path.exists():
-                with connect(path, readonly=True) as database:
-                    # Ids are ordered by time; an event may be written a little after a later one.
-                    query = "SELECT * FROM events WHERE time >= ? ORDER BY time, id"
-                    for row in database.execute(query, (begin,)):
-                        if (row["time"], row["id"]) > last:
-                            last = (row["time"], row["id"])
-                            print(json.dumps(_lean(dict(row)), ensure_ascii=False), flush=follow)
-                database.close()
-                begin = max(begin, last[0])
+                with closing(connect(path)) as database:
+                    # What comes is told in the order in which it was recorded: clocks jump, sequences don't.
+                    last = database.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+                    query = f"SELECT * FROM events WHERE seq > ? AND seq <= ? AND {where}"  # noqa: S608
+                    for row in database.execute(query, (seen, last, bound)):
+                        print(json.dumps(_lean(dict(row)), ensure_ascii=False), flush=follow)
+                seen = last
+                where, bound = "? <> '' ORDER BY seq", "all"
             if not follow:
                 return
             time.sleep(0.5)
@@ -61,7 +62,7 @@ def events(
 
 
 def _lean(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if value not in (None, "")}
+    return {name: value for name, value in row.items() if value not in (None, "") and name != "seq"}
 
 
 @app.command()

@@ -209,7 +209,7 @@ def _rows(
     return found
 
 
-def _row(row: sqlite3.Row, by: Sequence[str]) -> dict[str, Any]:
+def _row(row: sqlite3.Row | Mapping[str, Any], by: Sequence[str]) -> dict[str, Any]:
     made: dict[str, Any] = {name: row[name] for name in by} | {name: int(row[name]) for name in _TOTALS}
     taken = made["accepted"] + made["partially_accepted"]
     made["acceptance_rate"] = taken / made["shown"] if made["shown"] else None
@@ -226,14 +226,11 @@ def _row(row: sqlite3.Row, by: Sequence[str]) -> dict[str, Any]:
     return made
 
 
-def distinct(path: Path, name: str, limit: int = 500) -> list[str]:
-    """The values of one of `FILTERS` that were ever recorded, the most frequent first. Blocking."""
-    _known([name], FILTERS)
-    if not path.exists():
-        return []
-    database = _open(path)
-    try:
-        query = f"SELECT {_ON_SUMS[name]} FROM daily GROUP BY 1 ORDER BY sum(shown) DESC LIMIT ?"  # noqa: S608
-        return [str(row[0]) for row in database.execute(query, (limit,))]
-    finally:
-        database.close()
+def columns(by: Sequence[str]) -> dict[str, type]:
+    """Names and types of what `rows` gives, in its order."""
+    empty = dict.fromkeys(
+        ("shown", "requests", "active_people", "cost", *rollup.MEASURES, *rollup.LATENCIES), 0
+    )
+    whole = (*_TOTALS, "open", "active_people")
+    made = _row({**empty, **dict.fromkeys(by, "")}, by)
+    return {name: str if name in by else int if name in whole else float for name in made}
