@@ -6,7 +6,6 @@ import asyncio
 import json
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
 def command(
     text: Annotated[
         list[str],
-        typer.Argument(metavar="TEXT", help="What is to be done; or `list` and `show ID` for earlier plans."),
+        typer.Argument(
+            metavar="TEXT", help="What is to be done; or `list`, `show ID` and `resume ID` for earlier plans."
+        ),
     ],
     file: Annotated[
         list[str] | None,
@@ -52,6 +53,13 @@ def command(
 
     if text[0] in ("show", "list") and len(text) == (2 if text[0] == "show" else 1):
         raise typer.Exit(_look(Home().plans, text[1] if len(text) == 2 else ""))
+    resume = text[1] if text[0] == "resume" and len(text) == 2 else ""
+    if resume:
+        from lido.plan import history
+
+        if history.find(Home().plans, resume) is None:
+            print(f"Not one plan begins with {resume}. `lido plan list` shows them.", file=sys.stderr)
+            raise typer.Exit(1)
     root = Path.cwd()
     try:
         attachments = attached(file or [], root)
@@ -65,7 +73,7 @@ def command(
         raise typer.BadParameter("--apply asks about each hunk, which needs a terminal; or add --yes")
     try:
         code = asyncio.run(
-            _run(root, " ".join(text), attachments, tests, ask, yes, model or None, as_json, agent)
+            _run(root, " ".join(text), attachments, tests, ask, yes, model or None, as_json, agent, resume)
         )
     except KeyboardInterrupt:
         print("\nCancelled; what was not accepted is not written.", file=sys.stderr)
@@ -83,6 +91,7 @@ async def _run(
     model: str | None,
     as_json: bool,
     agent: bool,
+    resume: str = "",
 ) -> int:
     from rich.console import Console
 
@@ -90,7 +99,9 @@ async def _run(
 
     console = Console(stderr=as_json, highlight=False)
     async with session(root) as s:
-        update = await _follow(s, console, instruction, attachments, model, shlex.join(tests), agent)
+        update = await _follow(
+            s, console, instruction, attachments, model, shlex.join(tests), agent, ask, resume
+        )
         outcome: dict[str, Any] = {
             "planId": update.plan_id,
             "state": update.state,
@@ -128,20 +139,26 @@ async def _follow(
     model: str | None,
     test: str,
     agent: bool,
+    confirm: bool,
+    resume: str,
 ) -> Update:
     """Shows the run as it goes and answers its questions; the final update."""
     from rich.markup import escape
 
     updates: asyncio.Queue[Update] = asyncio.Queue()
-    plan = s.plans.start(
-        instruction,
-        attachments,
-        "agent" if agent else "plan",
-        test if agent else None,
-        updates.put_nowait,
-        model,
-        (test,) if test else (),  # whoever typed the command agreed to it
-    )
+    if resume:
+        plan = s.plans.resume(resume, updates.put_nowait, (test,) if test else ())
+    else:
+        plan = s.plans.start(
+            instruction,
+            attachments,
+            "agent" if agent else "plan",
+            test if agent else None,
+            updates.put_nowait,
+            model,
+            (test,) if test else (),  # whoever typed the command agreed to it
+            confirm=confirm,
+        )
     told: set[str] = set()
 
     def tell(line: str) -> None:
@@ -163,6 +180,15 @@ async def _follow(
                     console.print(f"[bold]{escape(update.question)}[/]")
                     if not sys.stdin.isatty():
                         return await s.plans.cancel(plan)
+                    if update.asks == "steps":
+                        from lido.cli import reviewing
+
+                        wanted = await asyncio.to_thread(reviewing.go_over, console, update.steps)
+                        if wanted is None:
+                            return await s.plans.cancel(plan)
+                        s.plans.answer(plan, "yes", wanted)
+                        status.start()
+                        continue
                     s.plans.answer(plan, await asyncio.to_thread(input, "› "))
                     status.start()
                 if update.state in FINAL:
@@ -173,72 +199,21 @@ async def _follow(
         raise
 
 
-_HELP = """y - accept this hunk
-n - reject this hunk
-a - accept this hunk and all later ones of this file
-d - reject this hunk and all later ones of this file
-q - reject this hunk and everything that is left
-? - this help"""
-
-
 async def _review(s: Session, console: Console, review: Review, ask: bool, yes: bool) -> None:
-    hunks = [(file.path, hunk.id) for file in review.files for hunk in file.hunks]
+    from lido.cli import reviewing
 
-    def show(path: str, hunk_id: str) -> None:
-        number = f"({hunks.index((path, hunk_id)) + 1}/{len(hunks)})"
-        _show(console, review, hunk_id, path, number, s.root)
-
-    def choose(path: str, hunk_id: str) -> str:
-        show(path, hunk_id)
-        return console.input("[bold blue]Accept this hunk \\[y,n,a,d,q,?]?[/] ")
-
+    pieces = reviewing.pieces(review)
     if ask:
-        for hunk_id, accept in await asyncio.to_thread(decide, hunks, choose, console.print):
-            await s.reviews.decide(review.id, [hunk_id], "accept" if accept else "reject")
+        decided = await asyncio.to_thread(
+            reviewing.decide, pieces, lambda left: reviewing.ask(console, review, left, s.root),
+            lambda text: console.print(text, markup=False), reviewing.edited,
+        )  # fmt: skip
+        await reviewing.apply(s.reviews, review, decided)
         return
-    for path, hunk_id in hunks:
-        show(path, hunk_id)
+    for number in range(len(pieces)):
+        reviewing.show(console, review, pieces[number:], s.root, len(pieces))
     if yes:
-        await s.reviews.decide(review.id, [h for _, h in hunks], "accept")
-
-
-def decide(
-    hunks: list[tuple[str, str]], choose: Callable[[str, str], str], tell: Callable[[str], None]
-) -> list[tuple[str, bool]]:
-    """The person's decisions on (path, hunk id) pairs, as in ``git add -p``."""
-    decided: list[tuple[str, bool]] = []
-    left = list(hunks)
-    while left:
-        path, hunk_id = left[0]
-        match choose(path, hunk_id).strip().lower()[:1]:
-            case "y":
-                decided.append((hunk_id, True))
-                left.pop(0)
-            case "n":
-                decided.append((hunk_id, False))
-                left.pop(0)
-            case "a" | "d" as choice:
-                decided += [(h, choice == "a") for p, h in left if p == path]
-                left = [(p, h) for p, h in left if p != path]
-            case "q":
-                return decided + [(h, False) for _, h in left]
-            case _:
-                tell(_HELP)
-    return decided
-
-
-def _show(console: Console, review: Review, hunk_id: str, path: str, number: str, root: Path) -> None:
-    from rich.text import Text
-
-    hunk = review.hunk(hunk_id)
-    if hunk is None:
-        return
-    name = Path(path).relative_to(root) if Path(path).is_relative_to(root) else path
-    console.print(f"\n[bold]{name}[/] {number} {hunk.description}", markup=True)
-    for line in hunk.old.splitlines():
-        console.print(Text(f"-{line}", "red"))
-    for line in hunk.new.splitlines():
-        console.print(Text(f"+{line}", "green"))
+        await s.reviews.decide(review.id, [piece.hunk_id for piece in pieces], "accept")
 
 
 def _look(folder: Path, plan_id: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lido.chat.service import Chat
-    from lido.edits.apply import Reviews
+    from lido.edits.apply import Outcome, Reviews
+    from lido.events.attribution import Tracker
     from lido.models.registry import Models
     from lido.plan.agent import Plans
     from lido.settings import Home, Settings
@@ -57,16 +59,61 @@ async def session(
     assert models is not None
     attachments = Attachments([root], privacy.blocked)
     workspace = Workspace([root], privacy.blocked)
-    reviews = Reviews(workspace, Journal(home.journal))
+    tracker = await _tracker(settings, home, root) if settings.events.enabled else None
+    reviews = Reviews(
+        workspace, Journal(home.journal), on_outcome=lambda o: _reviewed(tracker, o) if tracker else None
+    )
     store = Conversations(home.conversations)
     plans = Plans(models, attachments, workspace, reviews, settings.plan, home.plans, syntax.path_errors)
     try:
-        yield Session(root, home, settings, models, Chat(models, store, attachments), plans, reviews)
+        yield Session(root, home, settings, models, Chat(models, store, attachments, tracker), plans, reviews)
     finally:
         await plans.close()
         await store.close()
         if own:
             await own.close()
+        if tracker:
+            tracker.close()
+            await asyncio.to_thread(tracker.log.close)
+
+
+async def _tracker(settings: Settings, home: Home, root: Path) -> Tracker:
+    """The log, for what is shown and decided in a terminal. A session that is killed leaves its suggestions
+    open; the next one to look ends them as ignored."""
+    import lido
+    from lido.events import identity
+    from lido.events.attribution import Context, Tracker
+    from lido.events.schema import uuid7
+    from lido.events.store import EventLog
+    from lido.workspace import git
+
+    events = settings.events
+    context = Context(
+        editor="terminal",
+        editor_version="",
+        project=events.project or await git.project_name(root),
+        team=events.team,
+        user=await asyncio.to_thread(identity.user, events, home.root),
+        server_version=lido.__version__,
+    )
+    log = EventLog(home.events, lambda said: print(said, file=sys.stderr))
+    return Tracker(log, context, uuid7(), store_text=events.store_text)
+
+
+def _reviewed(tracker: Tracker, outcome: Outcome) -> None:
+    from lido.workspace.syntax import language_of
+
+    match outcome.kind:
+        case "shown":
+            tracker.requested("plan", language_of(outcome.path), suggestion_id=outcome.hunk_id)
+            tracker.answered(outcome.hunk_id, outcome.text, uri=Path(outcome.path).as_uri())
+            tracker.shown(outcome.hunk_id)
+        case "accepted":
+            tracker.accepted(outcome.hunk_id)
+        case "rejected":
+            tracker.rejected(outcome.hunk_id)
+        case "undone":
+            tracker.undone(outcome.hunk_id)
 
 
 def attached(names: Iterable[str], root: Path) -> list[Attachment]:
