@@ -10,6 +10,7 @@ export class Completions implements vscode.Disposable {
   private until = 0;
   private timer: NodeJS.Timeout | undefined;
   private last: string | undefined;
+  private shown: string | undefined;
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onSnooze = this.changed.event;
 
@@ -30,7 +31,9 @@ export class Completions implements vscode.Disposable {
           this.last = id;
           const version = document.version;
           setTimeout(() => {
-            if (id && !token.isCancellationRequested && document.version === version) {
+            // The same one comes again while a person types what it says.
+            if (id && id !== this.shown && !token.isCancellationRequested && document.version === version) {
+              this.shown = id;
               this.session.notify('lido/completion/shown', { id });
             }
           }, SEEN);

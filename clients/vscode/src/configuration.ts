@@ -34,3 +34,9 @@ function keys(): string[] {
     | undefined;
   return Object.keys(manifest?.contributes.configuration.properties ?? {}).map((key) => key.slice('lido.'.length));
 }
+
+/** Opens the settings where the machine's are: in a remote window those have a page of their own. */
+export async function openSettings(query: string): Promise<void> {
+  const where = vscode.env.remoteName ? 'openRemoteSettings' : 'openSettings';
+  await vscode.commands.executeCommand(`workbench.action.${where}`, { query });
+}

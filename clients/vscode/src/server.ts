@@ -10,6 +10,7 @@ import { findPython, findUv, type Python } from './python';
 
 /** No way to start a server; `message` says what is missing to a person. */
 export class NoServerError extends Error {}
+export class NoPythonError extends NoServerError {}
 
 export interface Launch {
   command: string;
@@ -41,7 +42,7 @@ export async function launch(context: vscode.ExtensionContext, log: vscode.LogOu
   if (!(await exists(ready))) {
     const found = await findPython(vscode.workspace.getConfiguration('lido.server').get('python', ''));
     if (!found && !(await findUv())) {
-      throw new NoServerError(vscode.l10n.t('Lido needs Python 3.11 or newer, or uv, to set up its server.'));
+      throw new NoPythonError(vscode.l10n.t('Lido needs Python 3.11 or newer, or uv, to set up its server.'));
     }
     await fs.mkdir(path.dirname(home), { recursive: true });
     await vscode.window.withProgress(

@@ -9,19 +9,21 @@ import {
   ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
+  MessageType,
   type Middleware,
   RevealOutputChannelOn,
   type ServerOptions,
+  ShowMessageNotification,
   State as ClientState,
   type StaticFeature,
   Trace,
 } from 'vscode-languageclient/node';
 import type { NotificationsToClient, Requests } from './generated/messages';
 import { Backoff } from './backoff';
-import { section } from './configuration';
+import { openSettings, section } from './configuration';
 import { masked } from './mask';
 import { compatible } from './python';
-import { launch, NoServerError } from './server';
+import { launch, NoPythonError, NoServerError } from './server';
 
 export type State = 'stopped' | 'starting' | 'running' | 'failed';
 
@@ -37,6 +39,8 @@ export class Session implements vscode.Disposable {
   private readonly backoff = new Backoff();
   private readonly middlewares: Middleware[] = [];
   private before: Promise<void> = Promise.resolve();
+  /** The present client has run: what ends then is started again; what ends before is wrong from the start. */
+  private begun = false;
 
   constructor(private readonly context: vscode.ExtensionContext) {
     this.log = maskedChannel(vscode.window.createOutputChannel('Lido', { log: true }));
@@ -133,22 +137,29 @@ export class Session implements vscode.Disposable {
     }
     this.become('starting');
     try {
-      const client = new LanguageClient('lido', 'Lido', await this.options(), this.clientOptions());
+      const client = new Client('lido', 'Lido', await this.options(), this.clientOptions());
       this.client = client;
+      this.begun = false;
       client.registerFeature(new Own());
+      client.onNotification(ShowMessageNotification.type, ({ type, message }) => void this.show(type, message));
       for (const method of this.handlers.keys()) {
         client.onNotification(method, (params: unknown) => this.told(method, params));
       }
       client.onDidChangeState(({ newState }) => {
+        if (this.client !== client) {
+          return;
+        }
         const now = { [ClientState.Running]: 'running', [ClientState.Starting]: 'starting' } as Partial<Record<ClientState, State>>;
         this.become(now[newState] ?? 'stopped', this.problem);
       });
       await client.start();
+      this.begun = true;
       await client.setTrace(Trace.fromString(vscode.workspace.getConfiguration('lido.trace').get('server', 'off')));
       this.checkVersion(client.initializeResult?.serverInfo?.version ?? '');
     } catch (error) {
       this.client = undefined;
-      this.become('failed', error instanceof Error ? error.message : String(error));
+      const said = error instanceof Error ? error.message : String(error);
+      this.become('failed', error instanceof NoServerError ? said : vscode.l10n.t('The server could not be started ({0}). The log says why.', said));
       this.log.error(this.problem);
       void this.explain(error);
     }
@@ -201,6 +212,9 @@ export class Session implements vscode.Disposable {
   }
 
   private async closed(): Promise<CloseHandlerResult> {
+    if (!this.begun) {
+      return { action: CloseAction.DoNotRestart, handled: true };
+    }
     const wait = this.backoff.next();
     if (wait === undefined) {
       this.problem = vscode.l10n.t('The server stopped several times in a row.');
@@ -214,18 +228,36 @@ export class Session implements vscode.Disposable {
 
   private async explain(error: unknown): Promise<void> {
     const retry = vscode.l10n.t('Try Again');
+    const python = vscode.l10n.t('Get Python');
+    const settings = vscode.l10n.t('Settings');
     const log = vscode.l10n.t('Show Log');
-    const python = vscode.l10n.t('Choose Python…');
-    const other = vscode.l10n.t('Use Another Server…');
-    const buttons = error instanceof NoServerError ? [retry, python, other, log] : [retry, log];
+    const buttons = [retry, ...(error instanceof NoPythonError ? [python] : [log]), settings];
     const chosen = await vscode.window.showErrorMessage(this.problem.startsWith('Lido') ? this.problem : `Lido: ${this.problem}`, ...buttons);
     if (chosen === retry) {
       await this.restart();
     } else if (chosen === log) {
       this.log.show();
+    } else if (chosen === python) {
+      await vscode.env.openExternal(vscode.Uri.parse('https://www.python.org/downloads/'));
     } else if (chosen) {
-      const setting = chosen === python ? 'lido.server.python' : 'lido.server.command';
-      await vscode.commands.executeCommand('workbench.action.openSettings', setting);
+      await openSettings('lido.server');
+    }
+  }
+
+  /** What the server tells the person; a problem with what to do about it, so that its words are not cut short. */
+  private async show(type: MessageType, message: string): Promise<void> {
+    if (type !== MessageType.Error && type !== MessageType.Warning) {
+      void vscode.window.showInformationMessage(message);
+      return;
+    }
+    const doctor = vscode.l10n.t('Run Doctor');
+    const settings = vscode.l10n.t('Settings');
+    const show = type === MessageType.Error ? vscode.window.showErrorMessage : vscode.window.showWarningMessage;
+    const chosen = await show(message, doctor, settings);
+    if (chosen === doctor) {
+      await vscode.commands.executeCommand('lido.doctor');
+    } else if (chosen === settings) {
+      await openSettings('@ext:lido.lido');
     }
   }
 
@@ -235,6 +267,13 @@ export class Session implements vscode.Disposable {
       const text = vscode.l10n.t('The server is version {0}, the extension {1}: some things may not work.', version, mine);
       void vscode.window.showWarningMessage(`Lido: ${text}`);
     }
+  }
+}
+
+/** Its own pop-ups speak of connections and codes; ours say what to do. All of it is in the log. */
+class Client extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
   }
 }
 

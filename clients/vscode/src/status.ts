@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 import { type Completions, enabledFor } from './completion';
+import { openSettings } from './configuration';
 import type { Status } from './generated/messages';
 import type { Session } from './session';
 
@@ -95,7 +96,7 @@ export class StatusItem implements vscode.Disposable {
     ];
     const chosen = await vscode.window.showQuickPick(entries, { title: 'Lido', placeHolder: this.look().text });
     if (chosen?.command === 'settings') {
-      await vscode.commands.executeCommand('workbench.action.openSettings', '@ext:lido.lido');
+      await openSettings('@ext:lido.lido');
     } else if (chosen) {
       await vscode.commands.executeCommand(chosen.command);
     }

@@ -38,8 +38,7 @@ describe('around the editor', { skip: missing(), timeout: 240_000 }, () => {
       await editor.page.keyboard.press('Shift+End');
       await editor.page.keyboard.type('return round(sum(prices), 2)');
       await editor.page.keyboard.press('Escape');
-      await editor.page.keyboard.press('Control+S');
-      await editor.page.locator('.tab.active:not(.dirty)').waitFor();
+      await editor.save('basket.py', /round/);
       await editor.page.keyboard.press('Control+Shift+G');
       const input = editor.page.locator('.scm-editor');
       await editor.page.locator('.scm-view .monaco-list-row', { hasText: 'basket.py' }).first().waitFor();

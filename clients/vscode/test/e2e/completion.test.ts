@@ -10,8 +10,8 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
 
   before(async () => {
     editor = await Editor.open({
-      files: { ...files, 'area.py': 'def area(w):\n    return w\n\n\nprint(area(1))\nprint(area(2))\n' },
-      scripts: [{ pieces: ['round', '(subtotal', ', 2)'], match: String.raw`(return|[wyz] =)\s*<.fim_suffix.>` }, { pieces: [''] }],
+      files: { ...files, 'area.py': 'def area(w):\n    return w\n\n\nprint(area(1))\nprint(area(2))\n', 'lines.py': 'first = 1\nsecond = 2\n' },
+      scripts: [{ pieces: ['[first,\n     ', 'second]'], match: String.raw`v =\s*<.fim_suffix.>` }, { pieces: ['round', '(subtotal', ', 2)'], match: String.raw`(return|[wyz] =)\s*<.fim_suffix.>` }, { pieces: [''] }],
     });
     await editor.ready();
   });
@@ -51,6 +51,20 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
     assert.equal(rejected.reason, 'escape');
   });
 
+  test('a line is accepted, and the next one offered', async () => {
+    await editor.doing('line', async () => {
+      await editor.openFile('lines.py', '1:1');
+      await editor.page.keyboard.press('Control+End');
+      await editor.page.keyboard.type('\nv = ');
+      assert.match(await editor.ghost(), /first/);
+      await editor.page.waitForTimeout(400); // as a person
+      await editor.page.keyboard.press('Control+Alt+ArrowRight');
+      await editor.page.waitForFunction(() => /v\s=\s\[first/.test((document.querySelector('.editor-group-container.active .view-lines')?.textContent ?? '').replace(/\u00a0/g, ' ')));
+      await editor.screenshot('line');
+      await editor.page.keyboard.press('Escape');
+    });
+  });
+
   test('the uses of a renamed function are the next edits', async () => {
     await editor.openFile('area.py', '1:9');
     await editor.page.keyboard.press('Control+Shift+ArrowLeft');
@@ -69,9 +83,7 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
       await editor.page.keyboard.press('Tab'); // applies it
       await editor.event('accepted', 'next_edit');
       await offered(1);
-      await editor.page.keyboard.press('Control+S');
-      await editor.page.locator('.tab.active:not(.dirty)').waitFor();
-      assert.match(editor.file('area.py'), /print\(surface\(1\)\)\nprint\(area\(2\)\)/);
+      await editor.save('area.py', /print\(surface\(1\)\)\nprint\(area\(2\)\)/);
       await editor.page.keyboard.press('Escape');
       await offered(0);
       assert.equal((await editor.event('rejected', 'next_edit')).reason, 'escape');
@@ -107,8 +119,12 @@ describe('when something is wrong', { skip, timeout: 240_000 }, () => {
       await editor.openFile('basket.py', '3:12');
       await editor.page.keyboard.press('End');
       await editor.command('Lido: Ask for a Completion');
-      await editor.doing('unreachable', () => editor.ready(/reach|refused|connect/i));
-      await editor.screenshot('unreachable-backend');
+      await editor.doing('unreachable', async () => {
+        await editor.ready(/cannot be reached/);
+        const told = editor.page.locator('.notification-toast', { hasText: /cannot be reached.*base_url/ });
+        await told.getByRole('button', { name: 'Run Doctor' }).waitFor();
+        await editor.screenshot('unreachable-backend');
+      });
     } finally {
       await editor.close();
     }
@@ -141,11 +157,31 @@ describe('when something is wrong', { skip, timeout: 240_000 }, () => {
     }
   });
 
+  test('a server that cannot start is given up, with ways out', async () => {
+    const editor = await Editor.open({ files, settings: { 'lido.server.command': ['/bin/false'] } });
+    try {
+      await editor.doing('no-server', async () => {
+        const told = editor.page.locator('.notification-toast', { hasText: 'Lido' });
+        await told.getByRole('button', { name: 'Try Again' }).first().waitFor({ timeout: 60_000 });
+        await editor.screenshot('no-server');
+        assert.equal(await told.count(), 1);
+      });
+    } finally {
+      await editor.close();
+    }
+  });
+
   test('a missing Python is explained, with ways out', async () => {
     const editor = await Editor.open({ files, ownServer: true, settings: { 'lido.server.python': '/nonexistent/python' } });
     try {
-      await editor.page.locator('.notification-toast', { hasText: /Python 3\.11|no server/i }).first().waitFor({ timeout: 60_000 });
-      await editor.screenshot('no-python');
+      await editor.doing('no-python', async () => {
+        const told = editor.page.locator('.notification-toast', { hasText: 'Lido needs Python 3.11 or newer, or uv' });
+        await told.getByRole('button', { name: 'Get Python' }).waitFor({ timeout: 60_000 });
+        await editor.screenshot('no-python');
+        await told.getByRole('button', { name: 'Settings' }).click();
+        await editor.page.locator('.settings-editor .setting-item-contents', { hasText: 'Python' }).first().waitFor();
+        await editor.screenshot('settings');
+      });
     } finally {
       await editor.close();
     }

@@ -203,6 +203,17 @@ export class Editor {
     return readFileSync(path.join(this.folder, name), 'utf8');
   }
 
+  /** Saves the open file, and waits until it says so on disk. */
+  async save(name: string, text: RegExp): Promise<void> {
+    await this.page.keyboard.press('Control+S');
+    for (let tries = 0; !text.test(this.file(name)); tries++) {
+      if (tries === 40) {
+        throw new Error(`${name} is not saved: ${this.file(name)}`);
+      }
+      await this.page.waitForTimeout(100);
+    }
+  }
+
   /** The log's events, as `lido events` prints them. */
   events(): Record<string, unknown>[] {
     const lines = execFileSync(python, ['-m', 'lido', 'events', '--format', 'jsonl'], { env: this.env, encoding: 'utf8' });
