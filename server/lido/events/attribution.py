@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from lido.events import retention
-from lido.events.schema import Event, Feature, Kind, utc, uuid7
+from lido.events.schema import OUTCOMES, Event, Feature, Kind, utc, uuid7
 from lido.events.store import INSERT, EventLog, connect, values
 
 if TYPE_CHECKING:
@@ -218,8 +218,8 @@ class Tracker:
             )
         self._turn += 1
         found.turn = self._turn
+        self._remember(suggestion_id, found)  # first: see `recover`
         self._record(found.event, "shown")
-        self._remember(suggestion_id, found)
 
     def accepted(self, suggestion_id: str) -> None:
         """The whole of it."""
@@ -661,7 +661,15 @@ def recover(path: Path, sessions: Path) -> int:
             event = Event(**json.loads(row["outcome"]))
             database.execute("BEGIN IMMEDIATE")
             taken = database.execute("DELETE FROM open WHERE suggestion_id = ?", (row["suggestion_id"],))
-            if taken.rowcount:
+            # The crash may have come between this note and what it belongs to: before it was shown, or after
+            # it had ended.
+            kinds = {
+                kind
+                for (kind,) in database.execute(
+                    "SELECT kind FROM events WHERE suggestion_id = ?", (row["suggestion_id"],)
+                )
+            }
+            if taken.rowcount and "shown" in kinds and not kinds & set(OUTCOMES):
                 database.execute(INSERT, values(event))
                 ended += 1
             database.execute("COMMIT")
