@@ -117,6 +117,8 @@ class EventLog:
         self.path = path
         self.retention_days, self.max_size_mb = retention_days, max_size_mb
         self.dropped = 0
+        self.observer: Callable[[Event], None] | None = None
+        """Hears of each event once it is on disk; in the log's thread."""
         self._enabled = enabled
         self._on_problem = on_problem
         self._told = False
@@ -205,6 +207,7 @@ class EventLog:
                 try:
                     database = database or connect(self.path)
                     _commit(database, batch)
+                    self._observe(batch)
                 except (sqlite3.Error, OSError, NewerLogError) as error:
                     self.dropped += len(batch)
                     self._tell(error)
@@ -221,6 +224,15 @@ class EventLog:
         if database is not None:
             with suppress(sqlite3.Error):
                 database.close()
+
+    def _observe(self, batch: Iterable[Statement]) -> None:
+        if self.observer is not None:
+            for sql, bound in batch:
+                if sql == INSERT:
+                    try:
+                        self.observer(Event(*bound))  # type: ignore[arg-type]  # as `values` took it apart
+                    except Exception:
+                        log.debug("an event could not be passed on", exc_info=True)
 
     def _tell(self, error: Exception) -> None:
         if not self._told:
@@ -271,7 +283,7 @@ def keep_within(
         trusted = min(wall, float(row[0]) + DAY)
         database.execute("UPDATE upkeep SET trusted = ?", (trusted,))
     gone = 0
-    step = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE {} LIMIT 2000)"
+    step = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE {} LIMIT 500)"
     while True:
         found = database.execute(step.format("time < ?"), (utc(max(0.0, trusted - retention_days * DAY)),))
         gone += max(0, found.rowcount)
