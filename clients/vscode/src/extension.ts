@@ -3,9 +3,10 @@ import * as vscode from 'vscode';
 import { registerChat } from './chat';
 import { writeCommitMessage } from './commit';
 import { Completions, toggleLanguage } from './completion';
-import { runDoctor } from './doctor';
+import { runInTerminal } from './doctor';
 import { showMetrics } from './metrics';
 import { NextEdits } from './nextEdit';
+import { offerModel } from './model';
 import { registerPlan } from './plan';
 import { registerReview } from './review';
 import { Session } from './session';
@@ -37,7 +38,8 @@ export function activate(context: vscode.ExtensionContext): void {
     command('lido.menu', () => status.menu()),
     command('lido.restart', () => session.restart()),
     command('lido.showLog', () => session.log.show()),
-    command('lido.doctor', () => runDoctor(context, session)),
+    command('lido.doctor', () => runInTerminal(context, session, vscode.l10n.t('Doctor'), 'doctor')),
+    offerModel(session, (name) => runInTerminal(context, session, vscode.l10n.t('Model'), 'model', 'pull', name)),
     command('lido.metrics', () => showMetrics(session)),
     command('lido.snooze', () => completions.askSnooze()),
     command('lido.wake', () => completions.snooze(0)),

@@ -62,3 +62,8 @@ export function compatible(server: string, extension: string): boolean {
   const [a, b] = [server, extension].map((version) => version.split('.').slice(0, 2).join('.'));
   return a === b;
 }
+
+/** The embedded model that a message of the server says to fetch. */
+export function missingModel(message: string): string | undefined {
+  return /lido model pull ([\w.-]*\w)/.exec(message)?.[1];
+}

@@ -157,6 +157,27 @@ describe('when something is wrong', { skip, timeout: 240_000 }, () => {
     }
   });
 
+  test('a model that is not on the machine is offered', async () => {
+    const settings = {
+      'lido.models': { local: { provider: 'embedded', model: 'qwen2.5-coder-0.5b' } },
+      'lido.roles': { completion: 'local', chat: 'local', plan: 'local' },
+    };
+    const editor = await Editor.open({ files, settings });
+    try {
+      await editor.doing('no-model', async () => {
+        await editor.ready();
+        await editor.openFile('basket.py', '3:12');
+        await editor.page.keyboard.press('End');
+        await editor.page.keyboard.type(' ');
+        const told = editor.page.locator('.notification-toast', { hasText: 'qwen2.5-coder-0.5b is not on this machine' });
+        await told.getByRole('button', { name: 'Fetch Model' }).waitFor();
+        await editor.screenshot('no-model');
+      });
+    } finally {
+      await editor.close();
+    }
+  });
+
   test('a server that cannot start is given up, with ways out', async () => {
     const editor = await Editor.open({ files, settings: { 'lido.server.command': ['/bin/false'] } });
     try {

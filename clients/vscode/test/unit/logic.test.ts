@@ -7,7 +7,7 @@ import path from 'node:path';
 import { Backoff } from '../../src/backoff';
 import { alone } from '../../src/lock';
 import { masked } from '../../src/mask';
-import { candidates, compatible, enough, findPython } from '../../src/python';
+import { candidates, compatible, enough, findPython, missingModel } from '../../src/python';
 
 describe('secrets in the log', () => {
   for (const [text, expected] of [
@@ -63,6 +63,12 @@ describe('finding a Python', () => {
     assert.ok(compatible('0.1.0', '0.1.9'));
     assert.ok(!compatible('0.2.0', '0.1.0'));
   });
+});
+
+test('the model that is missing is known from what the server says', () => {
+  assert.equal(missingModel('It is not there. Fetch it: lido model pull qwen2.5-coder-1.5b'), 'qwen2.5-coder-1.5b');
+  assert.equal(missingModel('Fetch it: lido model pull qwen2.5-coder-1.5b.'), 'qwen2.5-coder-1.5b');
+  assert.equal(missingModel('http://127.0.0.1:9 cannot be reached'), undefined);
 });
 
 describe('several windows that set the server up at once', () => {
