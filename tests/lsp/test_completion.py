@@ -267,3 +267,37 @@ async def test_files_changed_by_others_are_indexed_when_the_editor_tells(tmp_pat
                 return
             await asyncio.sleep(0.5)
         pytest.fail("the new file was never indexed")
+
+
+async def test_what_is_said_of_a_suggestion_is_not_overtaken_by_the_change_that_follows(tmp_path):
+    """Both come in one read: the person pressed Esc and a tool then wrote the very same text."""
+    from fakes.raw_client import RawClient
+
+    async with ModelServer(Script(["compute(total)"])) as backend:
+        model = {"provider": "openai", "base_url": f"{backend.url}/v1", "model": "qwen2.5-coder-7b"}
+        settings = {"models": {"m": model}, "completion": {"debounce_ms": 0}}
+        async with RawClient(tmp_path, settings) as client:
+            uri = (tmp_path / "a.py").as_uri()
+            text = "def f(total):\n    value = "
+            client.notify(
+                "textDocument/didOpen",
+                {"textDocument": {"uri": uri, "languageId": "python", "version": 0, "text": text}},
+            )
+            at = {"line": 1, "character": 12}
+            answer = await client.request(
+                "textDocument/inlineCompletion",
+                {"textDocument": {"uri": uri}, "position": at, "context": {"triggerKind": 1}},
+            )
+            (item,) = answer["items"]
+            identifier = item["command"]["arguments"][0]
+            client.notify("lido/completion/shown", {"id": identifier})
+            client.notify("lido/completion/dismissed", {"id": identifier, "reason": "escape"})
+            client.notify(
+                "textDocument/didChange",
+                {
+                    "textDocument": {"uri": uri, "version": 1},
+                    "contentChanges": [{"range": {"start": at, "end": at}, "text": item["insertText"]}],
+                },
+            )
+            (row,) = (await client.request("lido/metrics", {"by": [], "since": "1d"}))["rows"]
+    assert (row["shown"], row["accepted"], row["rejected"]) == (1, 0, 1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(server: LidoServer) -> None:
     @server.own("lido/models")
-    def models(params: m.ModelsQuery) -> m.Models:
+    async def models(params: m.ModelsQuery) -> m.Models:
         from lido.models.base import Capabilities, ModelError
 
         found = []

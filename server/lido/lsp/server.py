@@ -175,7 +175,8 @@ class LidoServer(LanguageServer):
         """Registers a request or notification of our own: JSON → message → handler → JSON.
 
         The handler's parameter says by its type which of `messages` it takes. A member that does not fit
-        is answered with its path and what is allowed there.
+        is answered with its path and what is allowed there. A plain function is run as its message is read,
+        in order with changes to documents; it is for notifications only.
         """
 
         def register(handler: Callable[[M], Any]) -> None:
@@ -184,12 +185,14 @@ class LidoServer(LanguageServer):
 
             async def handle(raw: Any) -> Any:
                 await self.configured.wait()  # services are made with the settings as they are by then
-                result = handler(decode(getattr(m, name), raw, method))
-                if inspect.isawaitable(result):
-                    result = await result
+                result = await handler(decode(getattr(m, name), raw, method))
                 return result.encode() if isinstance(result, m.Wire) else result
 
-            self.feature(method)(handle)
+            def handle_in_order(raw: Any) -> None:
+                if self.configured.is_set():  # what is told of cannot have come from here before
+                    handler(decode(getattr(m, name), raw, method))
+
+            self.feature(method)(handle if inspect.iscoroutinefunction(handler) else handle_in_order)
 
         return register
 
