@@ -72,6 +72,8 @@ class _Open:
     shown: bool = False
     turn: int = 0
     """Grows with each suggestion shown: the greatest in a document is the one that can be seen."""
+    late: tuple[Outcome, str] | None = None
+    """What became of it before word came that it was shown: such messages can be overtaken."""
     pending: tuple[Outcome, str] | None = None
     """Outcome and reason that take effect soon, unless the editor says otherwise."""
 
@@ -220,6 +222,10 @@ class Tracker:
         found.turn = self._turn
         self._remember(suggestion_id, found)  # first: see `recover`
         self._record(found.event, "shown")
+        if found.late:
+            self._soon(suggestion_id, found, *found.late, False)
+        elif found.text and found.matched >= len(found.text) and found.start >= 0:
+            self._soon(suggestion_id, found, "ignored", "typed", False)
 
     def accepted(self, suggestion_id: str) -> None:
         """The whole of it."""
@@ -340,6 +346,7 @@ class Tracker:
                 return
             elif step.touched or step.elsewhere:
                 found.start = -1  # superseded before it could be seen; the editor may still say otherwise
+                found.late = "rejected", "typed differently" if step.touched else "edited elsewhere"
                 return
             else:
                 return
@@ -389,6 +396,8 @@ class Tracker:
         for identifier, found in list(self._open.items()):
             if found.uri == uri and found.shown and found.start >= 0:
                 self._end(identifier, *(found.pending or ("rejected", "document closed")))
+            elif found.uri == uri and not found.late and found.matched < len(found.text):
+                found.late = "rejected", "document closed"
         for kept in self._kept:
             if kept.uri == uri:
                 kept.start = kept.end = -1  # from here on the file tells
