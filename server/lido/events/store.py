@@ -13,7 +13,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -205,8 +205,7 @@ class EventLog:
                     break
             if batch:
                 try:
-                    database = database or connect(self.path)
-                    _commit(database, batch)
+                    database = _written(self.path, database, batch)
                     self._observe(batch)
                 except (sqlite3.Error, OSError, NewerLogError) as error:
                     self.dropped += len(batch)
@@ -249,6 +248,27 @@ def _made(make: Callable[[], Event | None]) -> Event | None:
     except Exception:
         log.debug("an event could not be made", exc_info=True)
         return None
+
+
+def _written(
+    path: Path, database: sqlite3.Connection | None, batch: Sequence[Statement]
+) -> sqlite3.Connection:
+    """Commits `batch` and gives the connection for the next one.
+
+    Some locks are refused at once, whatever the time-out: while another server switches the journal's mode,
+    or is the last to close the log (https://www.sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
+    """
+    until = time.monotonic() + 5
+    while True:
+        try:
+            database = database or connect(path)
+            _commit(database, batch)
+            return database
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _commit(database: sqlite3.Connection, batch: Iterable[Statement]) -> None:
