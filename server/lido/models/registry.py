@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from lido.settings import Home, ModelSettings, Role, Settings
 
 if TYPE_CHECKING:
     from lido.models.embedded import EngineState
+
+log = logging.getLogger(__name__)
 
 Request = TextRequest | ChatRequest
 Gate = Callable[[str], str]
@@ -39,6 +42,28 @@ class BackendStatus:
 
 def _open_gate(text: str) -> str:
     return text
+
+
+async def _shaped(name: str, stream: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+    """`stream`, where an answer that is JSON but not of the API's shape is a ModelError, and halves of
+    characters, which no editor takes, are replaced."""
+    try:
+        async with aclosing(stream) as chunks:
+            async for chunk in chunks:
+                try:
+                    chunk.text.encode()
+                except UnicodeEncodeError:
+                    text = chunk.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+                    chunk = replace(chunk, text=text)
+                yield chunk
+    except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
+        log.warning("an answer of the model %r is not of its API's shape: %s", name, type(error).__name__)
+        raise ModelError(
+            "bad_answer",
+            f"The model {name!r}: the answer is not of the shape that its API promises.",
+            f"Is models.{name}.provider the right one?",
+            backend=name,
+        ) from error
 
 
 class Models:
@@ -123,7 +148,7 @@ class Models:
                     stream = backend.complete(request)
                 else:
                     stream = backend.chat(request)
-                async with aclosing(stream) as chunks:
+                async with aclosing(_shaped(backend.name, stream)) as chunks:
                     async for chunk in chunks:
                         if not begun:
                             begun = True
