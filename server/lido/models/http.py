@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpx
-from httpx_sse import EventSource, SSEError
 
 from lido.models.base import ErrorKind, ModelError
 from lido.settings import ModelSettings
@@ -29,7 +30,15 @@ RETRIED = {429, 502, 503, 504}
 MAX_RETRY_AFTER = 10.0
 """Seconds; a backend that asks for a longer pause gets no retry, the person is told instead."""
 MAX_EVENT = 8 * 1024 * 1024
-"""Characters of one streamed event."""
+"""Characters of one streamed event, also of one that never ends."""
+MAX_ANSWER = 64 * 1024 * 1024
+"""Characters of a whole answer, decompressed."""
+MAX_BODY = 8 * 1024 * 1024
+"""Bytes of an answer that is not streamed, decompressed."""
+MAX_WAITING = 16
+"""Completions that may wait for a backend; beyond, the oldest gives way, which nobody looks at any more."""
+ENCODINGS = {"", "identity", "gzip", "deflate"}
+"""What an answer may be compressed by, once: gzip within gzip unpacks a million times its size."""
 
 
 class Breaker:
@@ -70,6 +79,60 @@ class Breaker:
         self._probing = False
 
 
+class Slots:
+    """At most `count` requests at once. Completions wait newest first, because the newest is the one that
+    the person looks at; chats wait in order. Where both wait, they take turns, so that neither starves."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._newest_first: list[asyncio.Future[bool]] = []
+        self._in_order: deque[asyncio.Future[bool]] = deque()
+        self._chats_turn = False
+
+    @asynccontextmanager
+    async def held(self, urgent: bool) -> AsyncIterator[None]:
+        """Waits for a slot and keeps it for the block. Raises asyncio.QueueFull for an urgent request that
+        gave way to newer ones."""
+        if self._free > 0:
+            self._free -= 1
+        else:
+            await self._wait(urgent)
+        try:
+            yield
+        finally:
+            self._release()
+
+    async def _wait(self, urgent: bool) -> None:
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if urgent:
+            self._newest_first.append(turn)
+            if len(self._newest_first) > MAX_WAITING:
+                self._newest_first.pop(0).set_result(False)
+        else:
+            self._in_order.append(turn)
+        try:
+            mine = await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.result():
+                self._release()  # cancelled in the moment in which it was let in
+            elif turn in self._newest_first:
+                self._newest_first.remove(turn)
+            elif turn in self._in_order:
+                self._in_order.remove(turn)
+            raise
+        if not mine:
+            raise asyncio.QueueFull
+
+    def _release(self) -> None:
+        self._chats_turn = not self._chats_turn
+        if self._in_order and (self._chats_turn or not self._newest_first):
+            self._in_order.popleft().set_result(True)
+        elif self._newest_first:
+            self._newest_first.pop().set_result(True)
+        else:
+            self._free += 1
+
+
 class Endpoint:
     """Requests to one configured model. `base` is asked for each time: an engine of our own may move."""
 
@@ -88,16 +151,29 @@ class Endpoint:
         self._headers = headers
         self._trust_env = trust_env
         self._client: httpx.AsyncClient | None = None
-        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._slots = Slots(settings.concurrency)
         self.breaker = Breaker()
 
-    def _open(self) -> httpx.AsyncClient:
-        if self._client is None:
+    async def _open(self) -> httpx.AsyncClient:
+        if self._client is not None:
+            return self._client
+        verify: ssl.SSLContext | bool = False
+        if self._trust_env:
+            try:
+                verify = await asyncio.to_thread(_verify, self._settings)  # reads files
+            except (OSError, ValueError) as error:
+                self._fail(
+                    "refused",
+                    f"its certificates cannot be used ({_short(str(error)) or type(error).__name__})",
+                    f"Check models.{self.name}.ca_file, client_cert and client_key.",
+                )
+        if self._client is None:  # another request may have been quicker
             self._client = httpx.AsyncClient(
                 http2=True,
                 follow_redirects=False,  # a redirect would carry the prompt, and the key, elsewhere
                 trust_env=self._trust_env,
-                verify=_verify(self._settings) if self._trust_env else False,
+                verify=verify,
+                headers={"Accept-Encoding": "gzip, deflate"},
                 timeout=httpx.Timeout(None, connect=self._settings.timeouts.connect),
                 limits=httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=60),
             )
@@ -120,30 +196,60 @@ class Endpoint:
         try:
             async with asyncio.timeout(timeout):
                 url = await self._base() + path
-                headers = await self._headers(False)
-                response = await self._open().request(method, url, json=body, headers=headers)
+                client = await self._open()
+                request = self._request(client, method, url, body, await self._headers(False))
+                response = await client.send(request, stream=True)
+                try:
+                    self._decodable(response)
+                    text = await _some(response, MAX_BODY)
+                finally:
+                    await asyncio.shield(response.aclose())
         except TimeoutError:
             self._fail("timeout", f"no answer within {timeout:.0f} s")
         except httpx.HTTPError as error:
             self._unreachable(error)
         if response.status_code != 200:
             try:
-                self._refused(response, response.text)
+                self._refused(response, text)
             except _RetryError as retry:
                 raise retry.error from None
         try:
-            return response.json()
+            return _parsed(text)
         except ValueError:
             self._fail("bad_answer", "the answer is not JSON", "Is base_url the API's, for example …/v1 ?")
 
-    async def stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """Server-sent events of a POST, as JSON objects, without the closing ``[DONE]``.
+    def _request(
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        url: str,
+        body: dict[str, Any] | None,
+        headers: dict[str, str],
+    ) -> httpx.Request:
+        try:
+            return client.build_request(method, url, json=body, headers=headers)
+        except httpx.InvalidURL as error:
+            self._fail("refused", f"its address is none ({error})", f"Set models.{self.name}.base_url.")
+        except UnicodeEncodeError:  # its text would hold the key
+            if body is not None and not _encodable(body):
+                self._fail("refused", "the prompt holds halves of characters, which cannot be sent")
+            self._fail(
+                "auth",
+                "a header or the key holds characters that a header may not",
+                f"Check models.{self.name}.headers and where the key comes from.",
+            )
+
+    async def stream(
+        self, path: str, body: dict[str, Any], *, urgent: bool = False
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Server-sent events of a POST, as JSON objects, without the closing ``[DONE]``. `urgent` is what
+        a person waits for at the cursor: of several that wait, the newest goes first.
 
         Raises ModelError. Retried with jitter only before the first event.
         """
         self.breaker.check(self.name)
         try:
-            async with self._slots, asyncio.timeout(self._settings.timeouts.total):
+            async with asyncio.timeout(self._settings.timeouts.total), self._slots.held(urgent):
                 attempt, fresh_key = 0, False
                 while True:
                     try:
@@ -165,6 +271,9 @@ class Endpoint:
                         raise error
                     await asyncio.sleep(pause or random.uniform(0.1, 0.4) * 2**attempt)
                     attempt += 1
+        except asyncio.QueueFull:
+            self.breaker.abandoned()
+            self._fail("busy", "newer requests went first")
         except TimeoutError:
             self.breaker.failed()
             self._fail(
@@ -204,11 +313,12 @@ class Endpoint:
         first = True
         try:
             url = await self._base() + path
-            headers = await self._headers(fresh_key)
-            request = self._open().build_request("POST", url, json=body, headers=headers)
+            client = await self._open()
+            request = self._request(client, "POST", url, body, await self._headers(fresh_key))
             async with asyncio.timeout(limits.first_token):
-                response = await self._open().send(request, stream=True)
+                response = await client.send(request, stream=True)
             try:
+                self._decodable(response)
                 if response.status_code != 200:
                     async with asyncio.timeout(limits.connect):
                         text = await _some(response)
@@ -222,6 +332,8 @@ class Endpoint:
                             ):
                                 event = await anext(events)
                         except StopAsyncIteration:
+                            if first:
+                                self._fail("bad_answer", "the answer is empty")
                             break
                         first = False
                         yield event
@@ -246,14 +358,14 @@ class Endpoint:
     async def _events(self, response: httpx.Response) -> AsyncGenerator[dict[str, Any], None]:
         kind = response.headers.get("content-type", "")
         if "ndjson" in kind:
-            async for line in response.aiter_lines():
+            async for line in self._lines(response):
                 if line.strip():
                     yield self._checked(self._object(line))
             return
         if "text/event-stream" not in kind:
-            text = await _some(response)
+            text = await _some(response, MAX_BODY)
             try:
-                whole = json.loads(text)
+                whole = _parsed(text)
             except ValueError:
                 whole = None
             if not isinstance(whole, dict):
@@ -264,22 +376,63 @@ class Endpoint:
                 )
             yield self._checked(whole)
             return
-        source = EventSource(response)
-        try:
-            async for event in source.aiter_sse():
-                if event.data.strip() == "[DONE]":
-                    return
-                if not event.data:
-                    continue
-                if len(event.data) > MAX_EVENT:
-                    self._fail("bad_answer", "one streamed event is over 8 MB")
-                yield self._checked(self._object(event.data))
-        except SSEError as error:
-            self._fail("bad_answer", str(error))
+        data: list[str] = []
+        async with aclosing(self._lines(response)) as lines:
+            async for line in lines:
+                if line.startswith("data:"):
+                    data.append(line[5:].removeprefix(" "))
+                elif not line and data:
+                    text, data = "\n".join(data), []
+                    if text.strip() == "[DONE]":
+                        return
+                    if text:
+                        yield self._checked(self._object(text))
+
+    async def _lines(self, response: httpx.Response) -> AsyncGenerator[str, None]:
+        """Lines of a body, ended by any of CR LF, LF and CR, without a byte order mark; bounded.
+
+        Server-sent events are read here rather than by a library, because those read a line that never
+        ends into memory: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+        """
+        rest: list[str] = []
+        waiting = total = 0
+        after_cr, begun = False, False
+        async for text in response.aiter_text():
+            if not begun:
+                text, begun = text.removeprefix("\ufeff"), True
+            total += len(text)
+            if total > MAX_ANSWER:
+                self._fail("bad_answer", f"the answer is over {MAX_ANSWER >> 20} MB")
+            if after_cr:
+                text = text.removeprefix("\n")
+            if not text:
+                after_cr = False
+                continue
+            after_cr = text.endswith("\r")
+            lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            for line in lines[:-1]:
+                whole = "".join((*rest, line))
+                if len(whole) > MAX_EVENT:
+                    self._fail("bad_answer", f"one streamed event is over {MAX_EVENT >> 20} MB")
+                yield whole
+                rest, waiting = [], 0
+            rest.append(lines[-1])
+            waiting += len(lines[-1])
+            if waiting > MAX_EVENT:
+                self._fail("bad_answer", f"one streamed event is over {MAX_EVENT >> 20} MB")
+        if waiting:
+            yield "".join(rest)
+
+    def _decodable(self, response: httpx.Response) -> None:
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ENCODINGS:
+            self._fail(
+                "bad_answer", f"the answer is compressed by {_short(encoding)!r}, which was not asked for"
+            )
 
     def _object(self, text: str) -> dict[str, Any]:
         try:
-            item = json.loads(text)
+            item = _parsed(text)
         except ValueError:
             self._fail("bad_answer", "a streamed event is not JSON")
         if not isinstance(item, dict):
@@ -300,10 +453,31 @@ class Endpoint:
 
     def _unreachable_error(self, error: httpx.HTTPError) -> ModelError:
         where = _origin(error)
+        if isinstance(error, httpx.LocalProtocolError):  # its text would hold the key
+            return ModelError(
+                "auth",
+                f"The model {self.name!r}: a header or the key holds characters that a header may not.",
+                f"Check models.{self.name}.headers and where the key comes from.",
+                backend=self.name,
+            )
+        if isinstance(error, httpx.DecodingError):
+            return ModelError(
+                "bad_answer",
+                f"The model {self.name!r}: the answer cannot be decompressed.",
+                "A proxy between may have damaged it.",
+                backend=self.name,
+            )
         if isinstance(error, httpx.ConnectTimeout):
             what = f"{where} did not take the connection within {self._settings.timeouts.connect:.0f} s"
         elif isinstance(error, httpx.ConnectError):
             what = f"{where} cannot be reached ({_short(str(error)) or type(error).__name__})"
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                return ModelError(
+                    "unreachable",
+                    f"The model {self.name!r}: {what}.",
+                    f"Where your organisation has its own authority, name it by models.{self.name}.ca_file.",
+                    backend=self.name,
+                )
         else:
             what = f"the connection to {where} broke ({_short(str(error)) or type(error).__name__})"
         return ModelError(
@@ -318,7 +492,7 @@ class Endpoint:
 
     def _refused(self, response: httpx.Response, text: str) -> NoReturn:
         status = response.status_code
-        said = _short(_message(text))
+        said = _short(_message(_without_keys(text, response.request)))
         detail = f" ({said})" if said else ""
         kind: ErrorKind = "refused"
         advice = ""
@@ -373,17 +547,47 @@ def _verify(settings: ModelSettings) -> ssl.SSLContext:
 
 async def _some(response: httpx.Response, limit: int = 1 << 20) -> str:
     """At most `limit` bytes of a body: an error page may be endless, and compressed a thousandfold."""
-    data = b""
+    data = bytearray()
     async for piece in response.aiter_bytes():
         data += piece
         if len(data) > limit:
             break
-    return data[:limit].decode(errors="replace")
+    return data[:limit].decode("utf-8-sig", errors="replace")
+
+
+def _parsed(text: str) -> Any:
+    """JSON. Raises ValueError, also for what is nested too deeply and for numbers that JSON does not have."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _encodable(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _without_keys(text: str, request: httpx.Request) -> str:
+    """Some gateways quote the key in their refusal; messages are shown and logged."""
+    for name, value in request.headers.items():
+        if name in ("authorization", "x-api-key", "api-key", "cookie") or "key" in name or "token" in name:
+            for secret in (value, value.rpartition(" ")[2]):
+                if len(secret) >= 4:
+                    text = text.replace(secret, "…")
+    return text
 
 
 def _message(text: str) -> str:
     try:
-        body = json.loads(text)
+        body = _parsed(text)
     except ValueError:
         return "" if text.lstrip().startswith("<") else text
     for key in ("error", "detail", "message"):
@@ -410,7 +614,8 @@ def _retry_after(response: httpx.Response) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         from email.utils import parsedate_to_datetime
 
@@ -418,7 +623,7 @@ def _retry_after(response: httpx.Response) -> float | None:
             then = parsedate_to_datetime(value)
             now = parsedate_to_datetime(response.headers["date"])
             return max(0.0, (then - now).total_seconds())
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             return None
 
 

@@ -48,7 +48,7 @@ class LlamaCpp(OpenAI):
             path = "/infill"
             body["input_prefix"], body["input_suffix"] = request.prompt, request.suffix
             body["input_extra"] = [{"filename": name, "text": text} for name, text in request.files]
-        async with aclosing(self.http.stream(path, body)) as events:
+        async with aclosing(self.http.stream(path, body, urgent=True)) as events:
             async for event in events:
                 content = event.get("content")
                 text = content if isinstance(content, str) else ""

@@ -29,7 +29,7 @@ class Mistral(OpenAI):
     async def complete(self, request: TextRequest) -> AsyncGenerator[Chunk, None]:
         body = self._common(request.max_tokens, request.temperature, request.stop, request.seed)
         body["prompt"], body["suffix"] = request.prompt, request.suffix or ""
-        async with aclosing(self.http.stream("/fim/completions", body)) as events:
+        async with aclosing(self.http.stream("/fim/completions", body, urgent=True)) as events:
             async for event in events:
                 yield self._chunk(event, "delta")
 

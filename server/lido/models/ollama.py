@@ -47,7 +47,7 @@ class Ollama(OpenAI):
             body["raw"] = True  # the prompt carries its template already
         else:
             body["suffix"] = request.suffix
-        async with aclosing(self.http.stream("/api/generate", body)) as events:
+        async with aclosing(self.http.stream("/api/generate", body, urgent=True)) as events:
             async for event in events:
                 yield _chunk(event, str(event.get("response") or ""), ())
 

@@ -64,7 +64,7 @@ class OpenAI:
         body["prompt"] = request.prompt
         if request.suffix is not None:
             body["suffix"] = request.suffix
-        async with aclosing(self.http.stream("/completions", body)) as events:
+        async with aclosing(self.http.stream("/completions", body, urgent=True)) as events:
             async for event in events:
                 yield self._chunk(event, "text")
 
