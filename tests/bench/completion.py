@@ -1,25 +1,30 @@
 """``python tests/bench/completion.py``: what Lido adds to a completion, as a Markdown table.
 
 Overhead is the answer's time minus what the scripted backend takes: the median of a bare HTTP client's exchanges
-with it in the same run, of the same size, over a connection of its own, up to the last word. Measured in the
-client, over stdio, with the real server as its own process; the backend lives in the client's process.
+with it in the same run, of the same size, over a connection of its own, up to the last word. Editor, server and
+backend are a process each; the editor is JSON over the server's stdio, with nothing of ours in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fakes.model_server import ModelServer, Script
+from fakes.raw_client import RawClient
 from lido.lsp.client import Client
 from lido.workspace.documents import Documents
 
@@ -46,6 +51,33 @@ def memory(pid: int) -> float:
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+PROMPT = 8000
+"""Characters of the bare client's prompt: about what Lido sends here."""
+
+
+def _serve(latency: float, address: Any) -> None:
+    async def serve() -> None:
+        async with ModelServer(Script(["subtotal", " + 1"], first=latency)) as backend:
+            address.send(backend.url)
+            await asyncio.Event().wait()
+
+    asyncio.run(serve())
+
+
+@contextmanager
+def backend_process(latency: float) -> Iterator[str]:
+    """Where a scripted backend listens, in a process of its own."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(latency, there))
+    process.start()
+    there.close()  # so that its end is seen should it fail
+    try:
+        yield here.recv()
+    finally:
+        process.terminate()
+        process.join()
 
 
 async def bare(url: str, characters: int, count: int = 60) -> float:
@@ -75,40 +107,52 @@ async def overhead(lines: int, latency: float, count: int) -> list[str]:
             (root / f"other{number}.py").write_text(source(200))
         path = root / "a.py"
         path.write_text(source(lines))
-        script = Script(["subtotal", " + 1"], first=latency)
-        async with ModelServer(script) as backend:
+        text = path.read_text()
+        with backend_process(latency) as url:
             settings = {
-                "models": {
-                    "m": {"provider": "openai", "base_url": f"{backend.url}/v1", "model": "qwen2.5-coder-7b"}
-                },
+                "models": {"m": {"provider": "openai", "base_url": f"{url}/v1", "model": "qwen2.5-coder-7b"}},
                 "completion": {"debounce_ms": 0},
             }
-            async with Client(root, settings) as client:
-                document = client.open(path, "python")
-                await client.complete_inline(document.uri, 0, invoked=True)
+            alone = await bare(url, PROMPT)
+            async with RawClient(root, settings) as client:
+                uri = path.as_uri()
+                document = {"uri": uri, "languageId": "python", "version": 0, "text": text}
+                client.notify("textDocument/didOpen", {"textDocument": document})
+                line = text.count("\n", 0, text.index("        return", len(text) // 2))
+
+                async def ask(line: int, character: int) -> str:
+                    parameters = {
+                        "textDocument": {"uri": uri},
+                        "position": {"line": line, "character": character},
+                        "context": {"triggerKind": 1},
+                    }
+                    answer = await client.request("textDocument/inlineCompletion", parameters)
+                    return str(answer["items"][0]["insertText"]) if answer["items"] else ""
+
+                def type_at(line: int, character: int, text: str, version: int) -> None:
+                    here = {"line": line, "character": character}
+                    change = {"range": {"start": here, "end": here}, "text": text}
+                    client.notify(
+                        "textDocument/didChange",
+                        {"textDocument": {"uri": uri, "version": version}, "contentChanges": [change]},
+                    )
+
+                await ask(0, 0)
                 await asyncio.sleep(2)  # the index
-                alone = await bare(backend.url, len(backend.seen[0].prompt))
                 added: list[float] = []
                 through: list[float] = []
-                at = document.text.index("        return", document.length // 2)
                 for number in range(count):
                     typed = f"        x{number} = "
-                    document = client.replace(document.uri, at, at, typed + "\n")
-                    cursor = at + len(typed)
+                    type_at(line, 0, typed + "\n", 2 * number + 1)
                     began = time.perf_counter()
-                    items = await client.complete_inline(document.uri, cursor)
+                    assert await ask(line, len(typed)) == "subtotal + 1"
                     added.append((time.perf_counter() - began - alone) * 1000)
-                    assert items, number
-                    document = client.replace(document.uri, cursor, cursor, "su")
+                    type_at(line, len(typed), "su", 2 * number + 2)
                     began = time.perf_counter()
-                    items = await client.complete_inline(document.uri, cursor + 2)
+                    assert await ask(line, len(typed) + 2) == "btotal + 1"
                     through.append((time.perf_counter() - began) * 1000)
-                    assert items[0].insert_text == "btotal + 1"
-                    at = cursor + 3
-                await client.complete_inline(document.uri, at)
-                server = client._server
-                assert server
-                resident = memory(server.pid)
+                    line += 1
+                resident = memory(client.process.pid)
     return [
         f"{lines:,}",
         f"{latency * 1000:.0f}",
