@@ -173,6 +173,16 @@ def test_what_was_never_shown_owes_no_outcome() -> None:
     assert set(editor.log.kinds()) == {"requested"}
 
 
+def test_what_nobody_looked_at_goes_with_the_dismissed_one() -> None:
+    editor = Editor()
+    shown = editor.suggest("compute()", 4)
+    other = editor.tracker.requested("completion", "python", "m", "b")
+    editor.tracker.answered(other, "compute(1)", uri=URI, start=4)
+    editor.tracker.rejected(shown, "escape")
+    editor.edit(4, 4, "compute(1)")
+    assert editor.log.kinds() == {"requested": 2, "shown": 1, "rejected": 1}
+
+
 def test_retention_follows_the_text_through_later_edits() -> None:
     editor = Editor()
     editor.suggest("abcdefgh", 4)

@@ -229,6 +229,7 @@ class Tracker:
 
     def accepted(self, suggestion_id: str) -> None:
         """The whole of it."""
+        self._decided(suggestion_id)
         self._end(suggestion_id, "accepted")
 
     def partially_accepted(self, suggestion_id: str, length: int) -> None:
@@ -242,7 +243,17 @@ class Tracker:
                 self._remember(suggestion_id, found)
 
     def rejected(self, suggestion_id: str, reason: str = "") -> None:
+        self._decided(suggestion_id)
         self._end(suggestion_id, "rejected", reason)
+
+    def _decided(self, suggestion_id: str) -> None:
+        """The others that were offered for its place and that nobody looked at are gone with it: the same
+        text, written later, was not taken from them."""
+        if (found := self._open.get(suggestion_id)) and found.start >= 0:
+            place = found.uri, found.start
+            for name, other in list(self._open.items()):
+                if name != suggestion_id and (other.uri, other.start) == place:
+                    self.dropped(name)
 
     def ignored(self, suggestion_id: str, reason: str = "") -> None:
         self._end(suggestion_id, "ignored", reason)
