@@ -124,7 +124,7 @@ async def overhead(lines: int, latency: float, count: int) -> list[str]:
                     parameters = {
                         "textDocument": {"uri": uri},
                         "position": {"line": line, "character": character},
-                        "context": {"triggerKind": 1},
+                        "context": {"triggerKind": 2},
                     }
                     answer = await client.request("textDocument/inlineCompletion", parameters)
                     return str(answer["items"][0]["insertText"]) if answer["items"] else ""
