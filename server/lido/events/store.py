@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 SCHEMA = 2
 UPKEEP = 3600.0
 """Seconds between two looks at what is older, or more, than is to be kept."""
+LINGER = 0.1
+"""Seconds for which the log waits for more before it writes, unless someone waits for it: what is asked for,
+shown and decided within a keystroke is one transaction, and not in the way of the next answer."""
 DAY = 86_400.0
 
 _TYPES = {
@@ -188,6 +191,7 @@ class EventLog:
             batch: list[Statement] = []
             waiting: list[threading.Event] = []
             item = self._queue.get()
+            until = time.monotonic() + LINGER
             while True:
                 if item is None:
                     ending = True
@@ -197,10 +201,10 @@ class EventLog:
                     batch.append(item)
                 elif (made := _made(item)) is not None:
                     batch.append((INSERT, values(made)))
-                if ending or len(batch) >= 500:
+                if ending or waiting or len(batch) >= 500:
                     break
                 try:
-                    item = self._queue.get_nowait()
+                    item = self._queue.get(timeout=max(0.0, until - time.monotonic()))
                 except queue.Empty:
                     break
             if batch:
