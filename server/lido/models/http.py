@@ -205,7 +205,7 @@ class Endpoint:
                 finally:
                     await asyncio.shield(response.aclose())
         except TimeoutError:
-            self._fail("timeout", f"no answer within {timeout:.0f} s")
+            self._fail("timeout", f"no answer within {timeout:g} s")
         except httpx.HTTPError as error:
             self._unreachable(error)
         if response.status_code != 200:
@@ -227,7 +227,10 @@ class Endpoint:
         headers: dict[str, str],
     ) -> httpx.Request:
         try:
-            return client.build_request(method, url, json=body, headers=headers)
+            request = client.build_request(method, url, json=body, headers=headers)
+            if (request.url.port or 0) > 65535:
+                raise httpx.InvalidURL(f"there is no port {request.url.port}")
+            return request
         except httpx.InvalidURL as error:
             self._fail("refused", f"its address is none ({error})", f"Set models.{self.name}.base_url.")
         except UnicodeEncodeError:  # its text would hold the key
@@ -278,7 +281,7 @@ class Endpoint:
             self.breaker.failed()
             self._fail(
                 "timeout",
-                f"the answer took longer than {self._settings.timeouts.total:.0f} s",
+                f"the answer took longer than {self._settings.timeouts.total:g} s",
                 f"Raise models.{self.name}.timeouts.total, or ask for less.",
             )
         except ModelError as error:
@@ -304,6 +307,15 @@ class Endpoint:
         owned = {id(request.connection) for request in getattr(pool, "_requests", ())}
         for connection in getattr(pool, "connections", ()):
             if id(connection) not in owned and "NEW, Request Count: 0" in connection.info():
+                await connection.aclose()
+
+    async def _close_overfull(self) -> None:
+        """Closes connections on which more came than was asked for: httpcore would take the rest, which it
+        has read already, for the answer to the next request."""
+        pool = getattr(self._client and self._client._transport, "_pool", None)
+        for connection in getattr(pool, "connections", ()):
+            state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+            if connection.is_idle() and state is not None and state.trailing_data[0]:
                 await connection.aclose()
 
     async def _attempt(
@@ -340,12 +352,13 @@ class Endpoint:
             finally:
                 # Cancelled while it closes, httpcore would keep the connection as busy for ever.
                 await asyncio.shield(response.aclose())
+                await asyncio.shield(self._close_overfull())
         except TimeoutError:
             seconds = limits.first_token if first else limits.between_tokens
             phase = "first_token" if first else "between_tokens"
             self._fail(
                 "timeout",
-                f"no {'answer' if first else 'further word'} within {seconds:.0f} s",
+                f"no {'answer' if first else 'further word'} within {seconds:g} s",
                 f"The model may be overloaded; models.{self.name}.timeouts.{phase} sets the limit.",
             )
         except httpx.HTTPError as error:
@@ -468,7 +481,7 @@ class Endpoint:
                 backend=self.name,
             )
         if isinstance(error, httpx.ConnectTimeout):
-            what = f"{where} did not take the connection within {self._settings.timeouts.connect:.0f} s"
+            what = f"{where} did not take the connection within {self._settings.timeouts.connect:g} s"
         elif isinstance(error, httpx.ConnectError):
             what = f"{where} cannot be reached ({_short(str(error)) or type(error).__name__})"
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
