@@ -25,6 +25,7 @@ MAX_HEADER = 64 * 1024
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+INTERNAL_ERROR = -32603
 
 log = logging.getLogger(__name__)
 
@@ -81,18 +82,31 @@ def dispatch(server: LidoServer, body: bytes) -> None:
     if not isinstance(raw, dict) or raw.get("jsonrpc") != "2.0":
         server.send_error(None, INVALID_REQUEST, 'a message is an object with "jsonrpc": "2.0"')
         return
+    identifier = raw.get("id")
+    if not isinstance(identifier, int | str | None):
+        server.send_error(None, INVALID_REQUEST, "an id is a number or a string")
+        return
+    asked = "method" in raw and "id" in raw
+    if asked and server.protocol._shutdown:  # pygls would not answer at all
+        server.send_error(identifier, INVALID_REQUEST, "the server has been shut down")
+        return
     try:
         message = protocol.structure_message(raw)
     except Exception as error:  # noqa: BLE001 - cattrs raises many kinds, all of them the client's fault
         log.warning("malformed message", extra={"method": raw.get("method")})
-        if "method" in raw and "id" in raw:
+        if asked:
             cause = error.__cause__ or error
-            server.send_error(raw["id"], -32602, f"{raw['method']}: {cause}")
+            server.send_error(identifier, -32602, f"{raw['method']}: {cause}")
         return
     if not hasattr(message, "jsonrpc"):
-        server.send_error(raw.get("id"), INVALID_REQUEST, "neither a request, a notification nor a response")
+        server.send_error(identifier, INVALID_REQUEST, "neither a request, a notification nor a response")
         return
-    protocol.handle_message(message)
+    try:
+        protocol.handle_message(message)
+    except Exception as error:
+        log.warning("a message could not be handled", exc_info=error, extra={"method": raw.get("method")})
+        if asked:
+            server.send_error(identifier, INTERNAL_ERROR, f"{raw['method']}: {error}")
 
 
 async def serve_stream(server: LidoServer, reader: asyncio.StreamReader) -> None:
