@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import os
+import stat
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -138,21 +139,39 @@ class PipeWriter:
 class BlockingWriter:
     """For what asyncio cannot write to without blocking: files, and pipes on Windows."""
 
+    def __init__(self) -> None:
+        self._out = sys.stdout.buffer  # later sys.stdout is another, so that a stray print does no harm
+
     def write(self, data: bytes) -> None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        self._out.write(data)
+        self._out.flush()
 
     def close(self) -> None:
-        sys.stdout.buffer.close()
+        self._out.close()
 
 
 async def stdio() -> tuple[asyncio.StreamReader, PipeWriter | BlockingWriter]:
-    """Standard input and output as a stream pair.
-
-    A thread reads, because a pipe on Windows and a file anywhere cannot be polled.
-    """
+    """Standard input and output as a stream pair."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=MAX_HEADER)
+    if _pollable(sys.stdin.fileno()):
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    else:
+        _read_in_thread(loop, reader)
+    if not _pollable(sys.stdout.fileno()):
+        return reader, BlockingWriter()
+    transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, sys.stdout.buffer)
+    return reader, PipeWriter(transport)
+
+
+def _pollable(descriptor: int) -> bool:
+    """Asked beforehand: uvloop ends the process where it is given a file."""
+    mode = os.fstat(descriptor).st_mode
+    return sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+
+
+def _read_in_thread(loop: asyncio.AbstractEventLoop, reader: asyncio.StreamReader) -> None:
+    """For what cannot be polled: a pipe on Windows and a file anywhere."""
     descriptor = sys.stdin.fileno()
 
     def pump() -> None:
@@ -168,8 +187,3 @@ async def stdio() -> tuple[asyncio.StreamReader, PipeWriter | BlockingWriter]:
                 return
 
     threading.Thread(target=pump, name="stdin", daemon=True).start()
-    try:
-        transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, sys.stdout.buffer)
-    except (ValueError, NotImplementedError, OSError):
-        return reader, BlockingWriter()
-    return reader, PipeWriter(transport)
