@@ -101,7 +101,9 @@ class EventSettings(_Section):
     user: str = Field("", description="A name to log instead of the salted hash.")
     retention_days: int = Field(400, ge=1, le=36500)
     max_size_mb: int = Field(512, ge=1, le=1_000_000)
-    otlp_endpoint: str = ""
+    otlp_endpoint: str = Field(
+        "", description="Where an OpenTelemetry receiver listens (OTLP over HTTP); extra `otel`."
+    )
     collector_url: str = ""
     collector_token_env: str = ""
 

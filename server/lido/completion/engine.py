@@ -19,6 +19,7 @@ from lido.completion import context, next_edit, prompt, shaping
 from lido.completion.cache import Cache, Finished, Here, Spot
 from lido.completion.filters import Place
 from lido.completion.next_edit import NextEdit
+from lido.events.traces import annotate, happened, traced
 from lido.models.base import Backend, ChatRequest, ModelError, TextRequest, Usage
 from lido.settings import CompletionSettings
 from lido.workspace import syntax
@@ -148,6 +149,7 @@ class Completer:
 
     # ------------------------------------------------------------------ asking
 
+    @traced("lido.completion")
     async def complete(
         self,
         document: Document,
@@ -339,6 +341,7 @@ class Completer:
         )
         return generation
 
+    @traced("text_completion")
     async def _generate(
         self,
         generation: _Generation,
@@ -365,7 +368,9 @@ class Completer:
                     usage = chunk.usage or usage
                     cut = chunk.finish == "length"
                     if chunk.text:
-                        first = first or time.perf_counter() - began
+                        if not first:
+                            first = time.perf_counter() - began
+                            happened("first token")
                         generation.said += chunk.text
                         generation.text = shaping.restore(generation.said, generation.stripped)
                         generation.tell()
@@ -394,6 +399,17 @@ class Completer:
                     first_token_ms=round(first * 1000, 1) if first else None,
                     prompt_tokens=usage.prompt_tokens if usage else None,
                     completion_tokens=usage.completion_tokens if usage else None,
+                )
+                annotate(
+                    {
+                        "gen_ai.operation.name": "text_completion",
+                        "gen_ai.provider.name": backend.provider if backend else None,
+                        "gen_ai.request.model": backend.model if backend else None,
+                        "gen_ai.usage.input_tokens": usage.prompt_tokens if usage else None,
+                        "gen_ai.usage.output_tokens": usage.completion_tokens if usage else None,
+                        "lido.language": document.language,
+                        "lido.suggestion_id": generation.id,
+                    }
                 )
                 generation.result = text
                 if generation.feature == "completion" and not generation.temperature:
@@ -438,6 +454,7 @@ class Completer:
                 found.setdefault(generation.result, generation.id)
         return [(identifier, text) for text, identifier in found.items()]
 
+    @traced("lido.prompt")
     def _request(
         self,
         backend: Backend,

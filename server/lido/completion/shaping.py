@@ -17,6 +17,7 @@ from lido.completion.filters import (
     repetition,
     unclosed,
 )
+from lido.events.traces import traced
 from lido.workspace import syntax
 
 Inside = Literal["comment", "string"]
@@ -61,6 +62,7 @@ def finished(text: str, place: Place) -> bool:
     return len(following_lines(whole, place)) < len(whole) or len(repetition(whole, place)) < len(whole)
 
 
+@traced("lido.shape")
 def shape(
     text: str,
     place: Place,

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from lido.edits.apply import Outcome, Reviews
     from lido.edits.files import Workspace
     from lido.events.attribution import Tracker
+    from lido.events.otlp import Exporter
+    from lido.events.store import EventLog
     from lido.lsp.notebooks import Notebooks
     from lido.models.base import ModelError
     from lido.models.registry import Models
@@ -150,6 +152,7 @@ class LidoServer(LanguageServer):
         self.user = ""
         self.project = ""
         self._session_lock: filelock.BaseFileLock | None = None
+        self._exporter: Exporter | None = None
         self._loop: asyncio.AbstractEventLoop
         self.code_actions: list[Callable[[lsp.CodeActionParams], list[lsp.CodeAction]]] = []
         """Who offers actions; one handler asks them all (see `actions`)."""
@@ -232,6 +235,8 @@ class LidoServer(LanguageServer):
             retention_days=events.retention_days,
             max_size_mb=events.max_size_mb,
         )
+        if events.enabled and events.otlp_endpoint:
+            self._export(log, events.otlp_endpoint)
         tracker = Tracker(
             log,
             Context(
@@ -250,6 +255,24 @@ class LidoServer(LanguageServer):
         self.documents.listen(tracker.document_changed)
         self.documents.on_close(lambda document: tracker.document_closed(document.uri))
         return tracker
+
+    def _export(self, log: EventLog, endpoint: str) -> None:
+        from lido.events.otlp import Exporter
+
+        exporter = self._exporter = Exporter(endpoint, lido.__version__)
+
+        async def begin() -> None:
+            try:
+                await asyncio.to_thread(exporter.begin)
+            except ImportError:
+                self.tell(
+                    "events.otlp_endpoint is set, but OpenTelemetry is not installed: "
+                    "install Lido with the extra `otel`.",
+                    lsp.MessageType.Warning,
+                )
+
+        log.observer = exporter
+        self.spawn(begin(), "begin exporting")
 
     @cached_property
     def notebooks(self) -> Notebooks:
@@ -506,6 +529,8 @@ class LidoServer(LanguageServer):
         if "tracker" in services:
             self.tracker.close()
             await asyncio.to_thread(self.tracker.log.close)
+        if self._exporter is not None:
+            await asyncio.to_thread(self._exporter.close)
         if self._session_lock is not None:
             self._session_lock.release()
             with suppress(OSError):
