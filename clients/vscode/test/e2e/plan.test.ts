@@ -93,6 +93,9 @@ describe('plans and reviews in VS Code', { skip, timeout: 300_000 }, () => {
   });
 
   test('one hunk is accepted by its lens, one rejected by key, one accepted by its button', async () => {
+    // Where the mouse rests on a row, its hover would lie over the lens.
+    await editor.page.mouse.move(1, 1);
+    await editor.page.locator('.context-view .hover-contents').first().waitFor({ state: 'hidden' });
     await editor.page.locator('.codelens-decoration a', { hasText: 'Accept' }).first().click();
     const first = basket.replace(...quantity);
     await until([first, receipt]);
