@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sqlite3
 import threading
@@ -19,6 +20,8 @@ from typing import Any, Literal, TypeVar
 Role = Literal["user", "assistant"]
 Rating = Literal["up", "down"]
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
@@ -38,6 +41,10 @@ CREATE TABLE IF NOT EXISTS messages (
     UNIQUE (conversation_id, position)
 );
 """
+
+
+class StoreError(OSError):
+    """The conversations cannot be read or written just now; the message is for people."""
 
 
 class UnknownConversation(LookupError):  # noqa: N818 - reads as what it is
@@ -94,11 +101,16 @@ def title_of(text: str) -> str:
 
 
 class Conversations:
-    """Methods are coroutines; the database work happens in a thread. Raises sqlite3.Error where the
-    database cannot be used, UnknownConversation for an id that is not there."""
+    """Methods are coroutines; the database work happens in a thread. Raises StoreError where the database
+    cannot be used, UnknownConversation for an id that is not there.
 
-    def __init__(self, path: Path) -> None:
+    Where it cannot even be opened, conversations are kept in memory, and `on_problem` hears why, once; it is
+    called in a thread.
+    """
+
+    def __init__(self, path: Path, on_problem: Callable[[str], None] = log.warning) -> None:
         self._path = path
+        self._on_problem = on_problem
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -238,15 +250,29 @@ class Conversations:
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def locked() -> T:
-            with self._lock, self._transaction() as db:
-                return work(db)
+            try:
+                with self._lock, self._transaction() as db:
+                    return work(db)
+            except sqlite3.Error as error:
+                raise StoreError(f"The conversations in {self._path} cannot be used: {error}.") from error
 
         return await asyncio.to_thread(locked)
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return _open(self._path)
+        except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise  # another server's, and for a moment
+            self._on_problem(
+                f"Conversations cannot be kept in {self._path}: {error}. They last as long as this session."
+            )
+            return _prepared(":memory:")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         if self._connection is None:
-            self._connection = _open(self._path)
+            self._connection = self._opened()
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -262,11 +288,19 @@ def _open(path: Path) -> sqlite3.Connection:
     # Created with its final mode, before SQLite could create it readable by others; the -wal and -shm
     # files take the database's mode.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    return _prepared(path)
+
+
+def _prepared(path: Path | str) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA secure_delete = ON")
-    db.executescript(_SCHEMA)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA secure_delete = ON")
+        db.executescript(_SCHEMA)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

@@ -188,7 +188,10 @@ class LidoServer(LanguageServer):
 
             async def handle(raw: Any) -> Any:
                 await self.configured.wait()  # services are made with the settings as they are by then
-                result = await handler(decode(getattr(m, name), raw, method))
+                try:
+                    result = await handler(decode(getattr(m, name), raw, method))
+                except OSError as error:  # a full disk is for the person to know of, and no defect
+                    raise RequestFailed(str(error)) from error
                 return result.encode() if isinstance(result, m.Wire) else result
 
             def handle_in_order(raw: Any) -> None:
@@ -318,7 +321,8 @@ class LidoServer(LanguageServer):
         from lido.chat.conversations import Conversations
         from lido.chat.service import Chat
 
-        return Chat(self.models, Conversations(self.home.conversations), self.attachments, self.tracker)
+        store = Conversations(self.home.conversations, self._tell_from_thread)
+        return Chat(self.models, store, self.attachments, self.tracker)
 
     @cached_property
     def plans(self) -> Plans:
