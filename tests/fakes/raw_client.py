@@ -31,6 +31,14 @@ class RawClient:
             env=os.environ | {"PYTHONUTF8": "1"},
             limit=1 << 26,
         )  # fmt: skip
+        assert self.process.stdin
+        assert self.process.stdout
+        await self.begin(self.process.stdout, self.process.stdin)
+        return self
+
+    async def begin(self, out: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        """Initialises the session on these streams; a child process's, or a connection's."""
+        self._out, self._to = out, to
         self._reader = asyncio.create_task(self._read())
         result = await self.request(
             "initialize",
@@ -48,7 +56,6 @@ class RawClient:
         )
         self.capabilities = result["capabilities"]
         self.notify("initialized", {})
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         if self.process.returncode is None:
@@ -59,8 +66,7 @@ class RawClient:
 
     def send(self, body: dict[str, Any]) -> None:
         data = json.dumps({"jsonrpc": "2.0", **body}).encode()
-        assert self.process.stdin
-        self.process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(data) + data)
+        self._to.write(b"Content-Length: %d\r\n\r\n" % len(data) + data)
 
     def notify(self, method: str, params: Any) -> None:
         self.send({"method": method, "params": params} if params is not None else {"method": method})
@@ -83,8 +89,7 @@ class RawClient:
         return found()[0]
 
     async def _read(self) -> None:
-        out = self.process.stdout
-        assert out
+        out = self._out
         while header := await out.readline():
             length = 0
             while header.strip():

@@ -101,11 +101,16 @@ async def nothing_leaks() -> AsyncIterator[None]:
     pytest.fail(f"left behind: {left}, {more}")
 
 
+_warmed: list[bool] = []
+
+
 @pytest.fixture(autouse=True)
-async def _warm(_own_home: Path) -> None:
+async def _warm() -> None:
     """What libraries open once and for all is open before anything is counted."""
-    async with FaultBackend() as server, backend(server.url) as made:
-        await ask(made, "completion")
+    if not _warmed:
+        _warmed.append(True)
+        async with FaultBackend() as server, backend(server.url) as made:
+            await ask(made, "completion")
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted by /proc")
