@@ -242,3 +242,12 @@ async def test_probe_says_what_is_offered() -> None:
         probe = await made.backend("it").probe()
         assert not probe.ok
         assert "other" in probe.advice
+
+
+async def test_how_quickly_answers_stream_is_known_afterwards():
+    async with ModelServer(Script(["a"] * 20, delay=0.01)) as server, models(server) as made:
+        assert made.statuses()[0].tokens_per_second is None
+        await read(made)
+        pace = made.statuses()[0].tokens_per_second
+        assert pace
+        assert 5 < pace <= 110

@@ -40,7 +40,10 @@ export class StatusItem implements vscode.Disposable {
     const { icon, text, background } = this.look();
     this.item.text = `${icon} Lido`;
     this.item.backgroundColor = background ? new vscode.ThemeColor(background) : undefined;
-    const models = (this.told?.models ?? []).map((model) => `${model.name}: ${model.model} (${model.state})`);
+    const models = (this.told?.models ?? []).map((model) => {
+      const pace = model.tokensPerSecond ? `, ${vscode.l10n.t('{0} tokens/s', model.tokensPerSecond)}` : '';
+      return `${model.name}: ${model.model} (${model.state}${pace})`;
+    });
     this.item.tooltip = [text, ...models].join('\n');
     this.item.accessibilityInformation = { label: `Lido, ${text}` };
   }

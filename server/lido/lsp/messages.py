@@ -317,6 +317,8 @@ class ModelStatus(Wire):
     model: str
     state: Literal["cold", "warming", "ready", "error"]
     message: str = ""
+    tokens_per_second: float | None = None
+    """Of its latest answers, to two digits; null before the first of some length."""
 
 
 class Status(Wire):

@@ -269,8 +269,10 @@ def java() -> dict[str, str]:
                 value = schema.get("additionalProperties")
                 return f"Map<String, {of(value, False) if isinstance(value, dict) else 'Object'}>"
             case {"type": str(kind)}:
-                plain = {"string": "String", "integer": "int", "boolean": "boolean"}[kind]
-                return plain if required else {"int": "Integer", "boolean": "Boolean"}.get(plain, plain)
+                names = {"string": "String", "integer": "int", "number": "double", "boolean": "boolean"}
+                boxes = {"int": "Integer", "double": "Double", "boolean": "Boolean"}
+                plain = names[kind]
+                return plain if required else boxes.get(plain, plain)
         raise ValueError(schema)
 
     def values(schema: dict[str, Any]) -> str:

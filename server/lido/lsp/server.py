@@ -463,7 +463,14 @@ class LidoServer(LanguageServer):
         """Works out the status from the models as last seen and sends it where it changed."""
         found = self.models.statuses() if "models" in self.__dict__ else []
         models = [
-            m.ModelStatus(name=s.name, provider=s.provider, model=s.model, state=s.state, message=s.message)
+            m.ModelStatus(
+                name=s.name,
+                provider=s.provider,
+                model=s.model,
+                state=s.state,
+                message=s.message,
+                tokens_per_second=s.tokens_per_second,
+            )
             for s in found
         ]
         bad = next((s for s in models if s.state == "error"), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -38,10 +39,35 @@ class BackendStatus:
     model: str
     state: EngineState
     message: str = ""
+    tokens_per_second: float | None = None
+    """Of its latest answers, while they streamed; None before the first of some length."""
 
 
 def _open_gate(text: str) -> str:
     return text
+
+
+class _Pace:
+    """How quickly one answer streams."""
+
+    def __init__(self) -> None:
+        self._pieces = 0
+        self._tokens: int | None = None
+        self._first = self._last = 0.0
+
+    def saw(self, chunk: Chunk) -> None:
+        if chunk.text:
+            self._last = time.perf_counter()
+            self._first = self._first or self._last
+            self._pieces += 1
+        if chunk.usage is not None:
+            self._tokens = chunk.usage.completion_tokens
+
+    def tokens_per_second(self) -> float | None:
+        """A piece counts as a token where the backend did not say how many there were."""
+        tokens = (self._tokens or self._pieces) - 1
+        took = self._last - self._first
+        return tokens / took if self._pieces >= 8 and took > 0 else None
 
 
 async def _shaped(name: str, stream: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
@@ -82,6 +108,7 @@ class Models:
         self._on_status = on_status
         self._backends: dict[str, Backend] = {}
         self._last_error: dict[str, str] = {}
+        self._pace: dict[str, float] = {}
 
     async def configure(self, settings: Settings) -> None:
         """Other settings from now on: backends whose own table changed are closed and built anew when next
@@ -142,6 +169,7 @@ class Models:
         backends = self.for_role(role, name)
         for position, backend in enumerate(backends):
             begun = False
+            pace = _Pace()
             try:
                 request = await asyncio.to_thread(lambda asked: self._gated(build(asked)), backend)
                 if isinstance(request, TextRequest):
@@ -153,6 +181,7 @@ class Models:
                         if not begun:
                             begun = True
                             self._heard(backend.name, "")
+                        pace.saw(chunk)
                         yield backend, chunk
                 return
             except ModelError as error:
@@ -161,6 +190,8 @@ class Models:
                 self._heard(backend.name, str(error))
                 if begun or position == len(backends) - 1:
                     raise
+            finally:
+                self._paced(backend.name, pace)
 
     def _gated(self, request: Request) -> Request:
         if isinstance(request, TextRequest):
@@ -189,6 +220,12 @@ class Models:
             self._last_error[name] = problem
             self._on_status()
 
+    def _paced(self, name: str, pace: _Pace) -> None:
+        if (now := pace.tokens_per_second()) is not None:
+            known = self._pace.get(name, now)
+            self._pace[name] = known + 0.3 * (now - known)
+            self._on_status()
+
     def statuses(self) -> list[BackendStatus]:
         """Each configured model as it was last seen; nothing is asked for this."""
         found = []
@@ -199,7 +236,10 @@ class Models:
             state: EngineState = engine.state if engine else "ready"
             if problem:
                 state = "error"
-            found.append(BackendStatus(name, settings.provider, settings.model, state, problem))
+            pace = self._pace.get(name)
+            if pace is not None:
+                pace = float(f"{pace:.2g}")  # so that not every answer is news
+            found.append(BackendStatus(name, settings.provider, settings.model, state, problem, pace))
         return found
 
     async def close(self) -> None:

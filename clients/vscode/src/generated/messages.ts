@@ -251,6 +251,8 @@ export interface ModelStatus {
   model: string;
   state: 'cold' | 'warming' | 'ready' | 'error';
   message: string;
+  /** Of its latest answers, to two digits; null before the first of some length. */
+  tokensPerSecond?: number;
 }
 
 /** `lido/status`: notification to the client whenever it changes. */
@@ -266,6 +268,7 @@ export interface ModelInfo {
   model: string;
   state: 'cold' | 'warming' | 'ready' | 'error';
   message: string;
+  tokensPerSecond?: number;
   /** Whether it can call tools. */
   tools: boolean;
   /** Tokens. */

@@ -6,5 +6,12 @@ package dev.lido.generated;
  * @param tools Whether it can call tools.
  * @param contextWindow Tokens.
  */
-public record ModelInfo(String name, String provider, String model, String state, String message, boolean tools, int contextWindow) {
+public record ModelInfo(String name, String provider, String model, String state, String message, Double tokensPerSecond, boolean tools, int contextWindow) {
+    public ModelInfo(String name, String provider, String model, String state, String message, boolean tools, int contextWindow) {
+        this(name, provider, model, state, message, null, tools, contextWindow);
+    }
+
+    public ModelInfo withTokensPerSecond(Double tokensPerSecond) {
+        return new ModelInfo(name, provider, model, state, message, tokensPerSecond, tools, contextWindow);
+    }
 }
