@@ -105,6 +105,20 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
 Statement = tuple[str, tuple[object, ...]]
 
 
+class _Flushed(threading.Event):
+    """Tells a loop. The loop's few threads, which every session of a server shares, must not wait here."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop = loop
+        self.told = asyncio.Event()
+
+    def set(self) -> None:
+        super().set()
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self.told.set)
+
+
 class EventLog:
     """The log as a server writes it. `on_problem` hears once why it cannot be written."""
 
@@ -164,8 +178,11 @@ class EventLog:
 
     async def flush(self) -> None:
         """Returns when everything recorded so far is on disk (or counted as dropped)."""
-        if self._thread is not None:
-            await asyncio.to_thread(self.flush_sync)
+        if self._thread is not None and self._thread.is_alive():
+            done = _Flushed(asyncio.get_running_loop())
+            self._queue.put(done)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(done.told.wait(), 30)
 
     def flush_sync(self) -> None:
         """See `flush`."""
