@@ -89,6 +89,12 @@ class _Generation:
         self.news.set()
         self.news = asyncio.Event()
 
+    def end(self) -> None:
+        """Nothing more will come: nobody may wait any longer."""
+        if self.result is None and self.error is None:
+            self.result = ""
+        self.tell()
+
 
 @dataclass(slots=True)
 class _Rhythm:
@@ -339,6 +345,8 @@ class Completer:
         generation.task = asyncio.create_task(
             self._generate(generation, document, here.offset, settings), name="completion"
         )
+        # A task that is cancelled before its first step never runs, nor does its `finally`.
+        generation.task.add_done_callback(lambda _: generation.end())
         return generation
 
     @traced("text_completion")
@@ -426,10 +434,8 @@ class Completer:
         finally:
             if self._running.get(document.uri) is generation:
                 del self._running[document.uri]
-            if generation.result is None and generation.error is None:
-                generation.result = ""
             generation.parsed = None
-            generation.tell()
+            generation.end()
 
     async def _alternatives(
         self, document: Document, here: Here, known: str, settings: CompletionSettings
