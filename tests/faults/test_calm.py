@@ -14,7 +14,7 @@ FAULTS = [
     Script(fault="reset"),
     Script(fault="hang"),
     Script(fault="html"),
-    Script(fault="invalid json"),
+    Script([], fault="invalid json"),
     Script(status=401),
     Script(status=500, body="<html>" + "x" * 100_000),
 ]
