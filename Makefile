@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: vscode try-vscode test-vscode test-jvm edits-table help setup try test test-editors lint lock bench clean
+.PHONY: load soak vscode try-vscode test-vscode test-jvm edits-table help setup try test test-editors lint lock bench clean
 
 help:
 	@echo "make setup   create .venv with everything that running needs"
@@ -74,6 +74,14 @@ edits-table: $(VENV)/.dev
 # What Lido adds to a completion, a keystroke, a start; ratios and a table for docs/completion.md.
 bench: $(VENV)/.dev
 	$(BIN)/python tests/bench/completion.py
+
+# Many servers, one collector on PostgreSQL, restarts in the middle. Needs PostgreSQL's programs.
+load: $(VENV)/.dev
+	$(BIN)/python tests/collect/load.py --clients 200 --rate 2000 --seconds 60
+# Hours of work in minutes, by one editor and by fifty.
+soak: $(VENV)/.dev
+	$(BIN)/python tests/faults/soak.py --seconds 600
+	$(BIN)/python tests/faults/soak.py --seconds 600 --clients 50
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .cache
