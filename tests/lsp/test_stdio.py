@@ -50,3 +50,30 @@ def test_a_session_over(kind: str, tmp_path: Path) -> None:
     assert code == 0
     assert b'"id":1' in said.replace(b" ", b"")
     assert b'"id":2' in said.replace(b" ", b"")
+
+
+async def test_a_keystroke_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pygls keeps a future for each notification; with thousands of keystrokes that is a leak."""
+    from lsprotocol import types as lsp
+
+    from lido.lsp.server import LidoServer
+    from lido.lsp.transport import dispatch
+
+    monkeypatch.setenv("LIDO_HOME", str(tmp_path / "home"))
+    server = LidoServer()
+    server.protocol.server_capabilities = lsp.ServerCapabilities(position_encoding="utf-16")
+
+    def tell(method: str, **parameters: object) -> None:
+        message = {"jsonrpc": "2.0", "method": f"textDocument/{method}", "params": parameters}
+        dispatch(server, json.dumps(message).encode())
+
+    uri = "file:///a.py"
+    tell("didOpen", textDocument={"uri": uri, "languageId": "python", "version": 0, "text": ""})
+    at = {"line": 0, "character": 0}
+    for version in range(1, 101):
+        change = {"range": {"start": at, "end": at}, "text": "x"}
+        tell("didChange", textDocument={"uri": uri, "version": version}, contentChanges=[change])
+    document = server.documents.get(uri)
+    assert document
+    assert document.text == "x" * 100
+    assert not server.protocol._request_futures

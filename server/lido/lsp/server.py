@@ -74,6 +74,15 @@ class LidoProtocol(LanguageServerProtocol):
 
     _server: LidoServer
 
+    def _execute_handler(self, msg_id: Any, handler: Any, callback: Any, *args: Any, **kwargs: Any) -> None:
+        """pygls keeps the futures of notifications for good: a kilobyte for each keystroke."""
+        super()._execute_handler(msg_id, handler, callback, *args, **kwargs)
+        if (future := self._request_futures.get(msg_id)) is not None:
+            future.add_done_callback(
+                # At the end pygls cancels what is left while it goes through it.
+                lambda done: None if done.cancelled() else self._request_futures.pop(msg_id, None)
+            )
+
     @lsp_method(lsp.INITIALIZE)
     def lsp_initialize(self, params: lsp.InitializeParams) -> Generator[Any, Any, lsp.InitializeResult]:
         self._server.starting(params)

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+KEEP_ENDED = 20
+"""Runs of this session that can still be asked about after they ended."""
+
+
 class UnknownPlan(LookupError):  # noqa: N818 - reads as what it is
     """No such run in this session."""
 
@@ -112,6 +116,9 @@ class Plans:
         )
         work = self._work(run, list(attachments), test_command or self._settings.test_command)
         running = _Running(run, asyncio.create_task(work, name=f"plan {plan_id}"))
+        ended = [name for name, each in self._running.items() if each.ended.is_set()]
+        for old in ended[:-KEEP_ENDED]:  # their trajectories stay on disk
+            del self._running[old]
         self._running[plan_id] = running
         running.task.add_done_callback(lambda _: running.ended.set())
         return plan_id
