@@ -37,14 +37,27 @@ describe('plans and reviews in VS Code', { skip, timeout: 300_000 }, () => {
   };
   const rows = () => editor.page.locator('.pane', { has: editor.page.locator('.pane-header[aria-label^="Review"]') }).locator('.monaco-list-row');
   const start = async (instruction: string) => {
-    await editor.command('Lido: New Plan');
-    plans = await view(editor, 'input.test');
-    await plans.locator('.composer textarea').fill(instruction);
-    await plans.locator('.composer textarea').press('Enter');
+    for (let tries = 0; ; tries++) {
+      await editor.command('Lido: New Plan');
+      plans = await view(editor, 'input.test');
+      await plans.locator('.composer textarea').fill(instruction);
+      await plans.locator('.composer textarea').press('Enter');
+      try {
+        return await plans.getByText(instruction).first().waitFor({ timeout: 8000 });
+      } catch (error) {
+        // A page that VS Code is about to load anew takes what is typed into it along.
+        await editor.screenshot(`plan-start-${tries}`);
+        if (tries) {
+          throw error;
+        }
+      }
+    }
   };
   const begin = async (instruction: string) => {
-    await start(instruction);
-    await plans.locator('.question .steps').waitFor({ timeout: 20_000 });
+    await editor.doing('plan-begin', async () => {
+      await start(instruction);
+      await plans.locator('.question .steps').waitFor({ timeout: 20_000 });
+    });
   };
 
   before(async () => {
