@@ -169,21 +169,32 @@ export class Editor {
   }
 
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    const input = this.page.locator('.quick-input-widget input').first();
-    await input.fill(`>${title}`);
-    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title }).first().waitFor();
+    await this.pick('F1', `>${title}`, title);
+  }
+
+  /** Opens a list by `key`, and takes what has the focus once that is the wanted row. */
+  private async pick(key: string, typed: string, wanted: string): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      await this.page.keyboard.press(key);
+      const timeout = 5000;
+      try {
+        await this.page.locator('.quick-input-widget input').first().fill(typed, { timeout });
+        await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: wanted }).first().waitFor({ timeout });
+        break;
+      } catch (error) {
+        // What opens at the same time takes the focus, and the list is closed again.
+        if (tries === 3) {
+          throw error;
+        }
+      }
+    }
     await this.page.keyboard.press('Enter');
   }
 
   /** Opens a file with the cursor at `line:column`, both from 1. */
   async openFile(name: string, at = '1:1'): Promise<void> {
-    await this.page.keyboard.press('Control+P');
-    const input = this.page.locator('.quick-input-widget input').first();
-    await input.fill(`${name}:${at}`);
-    // The list begins with what was open last: Enter takes what has the focus, so that must be the file.
-    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: path.basename(name) }).first().waitFor();
-    await this.page.keyboard.press('Enter');
+    // The list begins with what was open last.
+    await this.pick('Control+P', `${name}:${at}`, path.basename(name));
     await this.page.locator(`.tab.active[data-resource-name="${path.basename(name)}"]`).waitFor();
     await this.page.locator('.editor-group-container.active .monaco-editor.focused').first().waitFor();
   }
