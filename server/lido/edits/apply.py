@@ -486,12 +486,9 @@ class Reviews:
             changes = tuple(change for change in plan.changes if change.before != change.after)
             if changes:
                 label = "Undo"
-                problem = await self._write(review_id, changes, label, tuple(e.id for e in entries))
+                problem = await self._write(review_id, changes, label, entries)
                 if problem:
                     return Undone((), (*plan.failed, problem))
-                if self._apply_edit is None:
-                    folders = [folder for entry in entries for folder in entry.folders]
-                    await asyncio.to_thread(remove_folders, folders)
             outcomes: list[Outcome] = []
             for image in (image for entry in entries for image in entry.images):
                 path = os.fspath(image.path)
@@ -578,7 +575,7 @@ class Reviews:
         return found
 
     async def _write(
-        self, review_id: str, changes: Sequence[_Write], label: str, undoes: tuple[str, ...] = ()
+        self, review_id: str, changes: Sequence[_Write], label: str, undoes: Sequence[Entry] = ()
     ) -> str:
         """Journal, then write: by the editor, or to the disk. "" or a sentence why nothing was written."""
         edit = self._apply_edit
@@ -589,7 +586,8 @@ class Reviews:
             if own:
                 entry = await asyncio.to_thread(self._write_disk, review_id, own, undoes)
             if edit is not None and rest:
-                problem = await self._write_editor(edit, review_id, rest, label, undoes)
+                names = tuple(undone.id for undone in undoes)
+                problem = await self._write_editor(edit, review_id, rest, label, names)
                 if problem and entry is not None:
                     await asyncio.to_thread(self._journal.revert, entry)
                 return problem
@@ -663,7 +661,7 @@ class Reviews:
                     found[change.path] = FileText.decode(data).text
         return found
 
-    def _write_disk(self, review_id: str, changes: Sequence[_Write], undoes: tuple[str, ...]) -> Entry:
+    def _write_disk(self, review_id: str, changes: Sequence[_Write], undoes: Sequence[Entry]) -> Entry:
         images: dict[Path, Image] = {}
         for change in changes:
             path = Path(change.path)
@@ -685,12 +683,15 @@ class Reviews:
             for path in images:
                 if self._workspace.locate(os.fspath(path)) != path:
                     raise Refused(f"{path.name} now leads elsewhere")
-            entry = self._journal.begin(review_id, tuple(images.values()), "disk", undoes)
+            names = tuple(undone.id for undone in undoes)
+            entry = self._journal.begin(review_id, tuple(images.values()), "disk", names)
             try:
                 self._journal.write(entry)
             except Refused:
                 self._journal.finish(entry, "failed")
                 raise
+            # Before the entry is done: a crash in between rolls the undoing back, folders included.
+            remove_folders(folder for undone in undoes for folder in undone.folders)
             return self._journal.finish(entry, "done")
 
     def _text_now(self, path: str) -> str | None:
