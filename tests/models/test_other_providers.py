@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from lido.models.base import ChatRequest, Chunk, Message, TextRequest, Tool, ToolCall
+from lido.models.base import Capabilities, ChatRequest, Chunk, Message, TextRequest, Tool, ToolCall
 from lido.models.registry import Models
 from lido.settings import Home, ModelSettings, Settings
 
@@ -34,7 +34,7 @@ class Recorded:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self.server.serve_forever, daemon=True).start()
+        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.body: dict[str, Any]
         self.headers: dict[str, str]
@@ -192,3 +192,82 @@ async def test_anthropic_answers_by_a_schema_through_a_tool() -> None:
         assert "".join(c.text for c in chunks) == '{"a": 1}'
         assert chunks[-1].finish == "stop"
     assert recorded.body["tool_choice"] == {"type": "tool", "name": "answer"}
+
+
+class Telling:
+    """A server that answers each path by JSON, whatever the method."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                found = answers.get(self.path)
+                self.send_response(404 if found is None else 200)
+                self.end_headers()
+                self.wfile.write(json.dumps(found).encode())
+
+            do_POST = do_GET
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+async def learned(provider: str, answers: dict[str, Any], **settings: Any) -> Capabilities:
+    telling = Telling(answers)
+    table = {"provider": provider, "base_url": telling.url, "model": "m", **settings}
+    models = Models(Settings.model_validate({"models": {"it": table}}), Home())
+    try:
+        await models.warm_up("completion")
+        return models.backend("it").capabilities
+    finally:
+        await models.close()
+        telling.server.shutdown()
+        telling.server.server_close()
+
+
+async def test_the_window_that_a_server_tells_is_taken_unless_one_is_configured() -> None:
+    vllm = {
+        "/models": {"data": [{"id": "other", "max_model_len": 4096}, {"id": "m", "max_model_len": 32768}]}
+    }
+    assert (await learned("openai", vllm)).context_window == 32768
+    assert (await learned("openai", vllm, context_window=16384)).context_window == 16384
+    gateway = {"/models": {"data": [{"id": "m", "context_length": 131072}]}}
+    assert (await learned("openai", gateway)).context_window == 131072
+    assert (await learned("anthropic", {})).context_window == 200_000
+
+
+async def test_what_cannot_be_asked_or_makes_no_sense_stays_as_it_was() -> None:
+    for nonsense in ("x", -1, 3, None, 1.5, [], {"a": 1}, True):
+        told = {"/models": {"data": [{"id": "m", "max_model_len": nonsense}]}}
+        assert (await learned("openai", told)).context_window == 8192
+        props = {"/props": {"default_generation_settings": nonsense, "model_path": nonsense}}
+        assert (await learned("llamacpp", props, model="qwen2.5-coder")).context_window == 8192
+        shown = {"/api/show": {"capabilities": nonsense, "model_info": nonsense}}
+        assert (await learned("ollama", shown)).context_window == 8192
+    for answer in (None, [], "x", {"data": 3}):
+        assert (await learned("openai", {"/models": answer})).context_window == 8192
+
+
+async def test_ollama_tells_whether_a_model_fills_the_middle_and_calls_tools() -> None:
+    info = {"general.architecture": "qwen2", "qwen2.context_length": 4096}
+    able = await learned(
+        "ollama", {"/api/show": {"capabilities": ["completion", "insert"], "model_info": info}}
+    )
+    assert (able.fim, able.tools, able.context_window) == ("suffix", False, 4096)
+    told = {"/api/show": {"capabilities": ["completion", "tools", "insert"], "model_info": {}}}
+    able = await learned("ollama", told, model="qwen2.5-coder:7b")
+    assert (able.fim, able.tools, able.context_window) == ("qwen", True, 8192)
+    assert (await learned("ollama", told, fim="none")).fim == "none"
+
+
+async def test_llama_cpp_tells_which_model_it_serves() -> None:
+    props = {
+        "default_generation_settings": {"n_ctx": 6144},
+        "model_path": "C:\\models\\starcoder2-3b.Q4_K_M.gguf",
+    }
+    able = await learned("llamacpp", {"/props": props})
+    assert (able.fim, able.small, able.context_window) == ("starcoder", True, 6144)

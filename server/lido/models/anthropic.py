@@ -17,6 +17,8 @@ from lido.models.openai import OpenAI
 from lido.settings import ModelSettings
 
 VERSION = "2023-06-01"
+WINDOW = 200_000
+"""Tokens that each of its models takes."""
 _ANSWER = "answer"
 """The tool by which an answer of a given JSON schema is asked for."""
 
@@ -30,13 +32,21 @@ class Anthropic(OpenAI):
     def __init__(self, name: str, settings: ModelSettings) -> None:
         super().__init__(name, settings)
         self.http = Endpoint(name, settings, self._base, self._headers)
-        self.capabilities = replace(self.capabilities, fim="none", small=False)
+        self.capabilities = replace(
+            self.capabilities,
+            context_window=settings.context_window or WINDOW,
+            fim="none",
+            small=False,
+        )
 
     async def _headers(self, fresh: bool) -> dict[str, str]:
         headers = await self.key.headers(fresh)
         if authorisation := headers.pop("Authorization", ""):
             headers["x-api-key"] = authorisation.removeprefix("Bearer ")
         return {"anthropic-version": VERSION, **headers}
+
+    async def learn(self) -> None:
+        """Nothing: the API does not tell."""
 
     async def complete(self, request: TextRequest) -> AsyncGenerator[Chunk, None]:  # noqa: ARG002
         raise ModelError(

@@ -147,7 +147,7 @@ class Backend(Protocol):
     provider: str
     model: str
     capabilities: Capabilities
-    """Best knowledge so far; may be refined by the first answer or by `probe`."""
+    """Best knowledge so far; `learn` may refine it."""
 
     def complete(self, request: TextRequest) -> AsyncGenerator[Chunk, None]:
         """Raises ModelError, before or between chunks."""
@@ -155,6 +155,10 @@ class Backend(Protocol):
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Raises ModelError, before or between chunks."""
+        ...
+
+    async def learn(self) -> None:
+        """Asks the server what it can do, where the settings leave that open. Never raises."""
         ...
 
     async def count_tokens(self, text: str) -> int | None:

@@ -256,6 +256,9 @@ class Embedded(LlamaCpp):
                 raise self.engine.died_error() from None
             raise
 
+    async def learn(self) -> None:
+        """Nothing: it is started with what there is to know."""
+
     async def warm_up(self) -> None:
         """Starts the engine. Raises ModelError."""
         await self.engine.url()

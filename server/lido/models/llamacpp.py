@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import PureWindowsPath
 from typing import Any
 
 from lido.models.base import ChatRequest, Chunk, ModelError, Probe, TextRequest, Usage
@@ -72,6 +73,18 @@ class LlamaCpp(OpenAI):
         if self.slots:
             body["id_slot"] = CHAT_SLOT
         return body
+
+    async def learn(self) -> None:
+        """Its window and its model: it serves one, whatever name it is asked for."""
+        try:
+            props = await self.http.get("/props")
+        except ModelError:
+            return
+        if isinstance(props, dict):
+            generation = props.get("default_generation_settings")
+            window = generation.get("n_ctx") if isinstance(generation, dict) else None
+            file = PureWindowsPath(str(props.get("model_path") or "")).name  # splits at either slash
+            self._learned(window=window, model=file)
 
     async def count_tokens(self, text: str) -> int | None:
         try:

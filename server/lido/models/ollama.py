@@ -73,6 +73,25 @@ class Ollama(OpenAI):
                 done = tuple(calls) if event.get("done") else ()
                 yield _chunk(event, str(message.get("content") or ""), done)
 
+    async def learn(self) -> None:
+        """Whether the model fills the middle, and calls tools; its window, up to what is asked for."""
+        try:
+            shown = await self.http.post("/api/show", {"model": self.model}, timeout=5)
+        except ModelError:
+            return
+        if not isinstance(shown, dict):
+            return
+        able, info = shown.get("capabilities"), shown.get("model_info")
+        if isinstance(able, list):
+            changes: dict[str, Any] = {"tools": "tools" in able}
+            if self.capabilities.fim == "none" and self._settings.fim == "auto" and "insert" in able:
+                changes["fim"] = "suffix"
+            self._learned(**changes)
+        if isinstance(info, dict):
+            longest = next((value for key, value in info.items() if key.endswith(".context_length")), None)
+            if isinstance(longest, int):
+                self._learned(window=min(longest, self.capabilities.context_window))
+
     async def probe(self) -> Probe:
         """Is it reachable, and has the model been pulled?"""
         began = time.perf_counter()

@@ -30,6 +30,9 @@ from lido.models.keys import Key
 from lido.settings import ModelSettings
 
 DEFAULT_WINDOW = 8192
+MIN_WINDOW = 512
+WINDOW_KEYS = ("context_length", "context_window", "max_context_length", "max_model_len")
+"""Under which servers tell a model's context window; the later one is taken where there are several."""
 
 
 class OpenAI:
@@ -121,6 +124,29 @@ class OpenAI:
 
     # ------------------------------------------------------------------ around
 
+    async def learn(self) -> None:
+        """Takes what the server says of its model, where the settings leave that open: vLLM and SGLang tell
+        its window, so do gateways. What cannot be asked stays as the name told."""
+        try:
+            answer = await self.http.get("/models")
+        except ModelError:
+            return
+        items = [item for item in _items(answer, "data") if item.get("id") == self.model]
+        for key in WINDOW_KEYS:
+            if items:
+                self._learned(window=items[0].get(key))
+
+    def _learned(self, *, window: object = None, model: str = "", **changes: Any) -> None:
+        """Sets what was not configured. `model` is a name or a file that tells more than ours."""
+        configured = self._settings
+        if configured.context_window is None and isinstance(window, int) and window >= MIN_WINDOW:
+            changes["context_window"] = window
+        if model:
+            changes["small"] = is_small(model)
+            if configured.fim == "auto":
+                changes["fim"] = fim_template(model)
+        self.capabilities = replace(self.capabilities, **changes)
+
     async def count_tokens(self, text: str) -> int | None:  # noqa: ARG002 - the API has no tokeniser
         return None
 
@@ -133,8 +159,7 @@ class OpenAI:
             if error.kind == "not_found":
                 return Probe(True, "reachable; it does not list its models", time.perf_counter() - began)
             return Probe(False, error.message, time.perf_counter() - began, advice=error.advice)
-        items = answer.get("data", []) if isinstance(answer, dict) else []
-        names = tuple(str(item.get("id")) for item in items if isinstance(item, dict))
+        names = tuple(str(item.get("id")) for item in _items(answer, "data"))
         seconds = time.perf_counter() - began
         if names and self.model not in names:
             close = ", ".join(names[:5])
@@ -149,6 +174,11 @@ class OpenAI:
 
     async def close(self) -> None:
         await self.http.close()
+
+
+def _items(answer: Any, key: str) -> list[dict[str, Any]]:
+    items = answer.get(key) if isinstance(answer, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def wire_tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:

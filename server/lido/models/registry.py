@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Request = TextRequest | ChatRequest
+ROLES: tuple[Role, ...] = ("completion", "chat", "plan")
 Gate = Callable[[str], str]
 
 # provider → module and class; a module is imported with its first use.
@@ -148,11 +149,14 @@ class Models:
 
     async def warm_up(self, role: Role) -> None:
         """Starts the engine of the role's first model where it is embedded, so that it loads while the person
-        still types. What fails shows in the status."""
+        still types, and asks the others what they can do. What fails shows in the status."""
         try:
-            warm = getattr(self.for_role(role)[0], "warm_up", None)
-            if warm is not None:
-                await warm()
+            first = self.for_role(role)[0]
+            names = {name for each in ROLES for name in self._settings.role(each)}
+            begin = [self.backend(name).learn() for name in names]
+            if (warm := getattr(first, "warm_up", None)) is not None:
+                begin.append(warm())
+            await asyncio.gather(*begin)
         except ModelError:
             self._on_status()
 
