@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lido.collect.store import Role, Store, audit, events, tokens
+from lido.collect.store import Role, Store, audit, daily, events, tokens
 
 
 def free_port() -> int:
@@ -60,17 +60,17 @@ class Collector:
         self.process.kill() if kill else self.process.terminate()
         self.process.wait(20)
 
-    def token(self, name: str, role: Role = "writer", team: str = "") -> str:
+    def token(self, name: str, role: Role = "writer", *teams: str, team: str = "") -> str:
         store = Store(self.database)
         try:
-            return store.add_token(name, role, team)
+            return store.add_token(name, role, *teams, team)
         finally:
             store.close()
 
     def empty(self) -> None:
         store = Store(self.database)
         with store.engine.begin() as connection:
-            for table in (events, tokens, audit):
+            for table in (events, daily, tokens, audit):
                 connection.execute(table.delete())
         store.close()
 
@@ -98,6 +98,11 @@ class Postgres:
     @property
     def url(self) -> str:
         return f"postgresql://lido@127.0.0.1:{self.port}/postgres"
+
+    def database(self, name: str) -> str:
+        """The URL of an empty database of its own."""
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "lido", name)
+        return self.url.removesuffix("postgres") + name
 
     def start(self) -> None:
         options = (

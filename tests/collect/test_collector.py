@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 from typing import Any
 
 import httpx
@@ -24,9 +25,9 @@ def post(collector: Any, token: str, body: Any, **headers: str) -> httpx.Respons
 
 
 def get(collector: Any, token: str, path: str, **params: str) -> httpx.Response:
-    return httpx.get(
-        f"{collector.url}{path}", params=params, headers={"Authorization": f"Bearer {token}"}, timeout=30
-    )
+    headers = {"Authorization": f"Bearer {token}"}
+    url = httpx.URL(collector.url + path).copy_merge_params(params)
+    return httpx.get(url, headers=headers, timeout=30)
 
 
 def test_a_batch_counts_once_however_often_it_comes(collector, event):
@@ -78,12 +79,94 @@ def test_the_same_log_gives_the_same_rows_as_lido_metrics(collector, event, tmp_
         ours, theirs = (
             sorted(found, key=lambda row, by=by: [str(row[name]) for name in by]) for found in (ours, theirs)
         )
-        # Both may know more than the other; what both know is the same.
-        shared = {name for name in set(ours[0]) & set(theirs[0]) if not name.endswith("_ms")}
-        assert {"shown", "accepted", "retained_30s", "active_people", *by} <= shared
-        assert [{k: row[k] for k in shared} for row in ours] == [
-            {k: row[k] for k in shared} for row in theirs
+        assert ours
+        assert ours == theirs
+    # A span that cuts its first and its last day, and one within a day.
+    for since, until in (
+        ("2026-11-02T12:00:00Z", "2026-11-05T23:59:59.999Z"),
+        ("2026-11-03T20:00:00Z", "2026-11-03T21:00:00Z"),
+    ):
+        ours = metrics.rows(path, ["feature"], metrics.since(since), end=metrics.since(until))
+        theirs = get(collector, admin, "/v1/metrics", by="feature", since=since, until=until).json()["rows"]
+        assert sorted(ours, key=str) == sorted(theirs, key=str)
+
+
+def test_a_span_that_is_no_whole_days_and_one_group_alone(collector, event):
+    writer, admin = collector.token("w"), collector.token("a", "admin")
+    post(
+        collector,
+        writer,
+        [event(time=f"2026-11-{day:02}T{hour:02}:00:00.000Z", language=language)
+         for day in range(1, 5) for hour in range(24) for language in ("go", "python", "java")],
+    )  # fmt: skip
+    span = {"since": "2026-11-01T22:00:00Z", "until": "2026-11-03T06:00:00Z"}
+    (row,) = get(collector, admin, "/v1/metrics", **span).json()["rows"]
+    assert row["shown"] == 3 * (2 + 24 + 6)
+    path = "/v1/metrics?language=go&language=java"
+    (row,) = get(collector, admin, path + "&since=2026-11-03T20:00:00Z&until=2026-11-03T21:00:00Z").json()[
+        "rows"
+    ]
+    assert row["shown"] == 2
+    assert get(collector, admin, f"{path}&team=none&since=2026-01-01").json()["rows"] == []
+
+
+def test_times_of_any_zone_count_on_their_day_in_utc(collector, event):
+    writer, admin = collector.token("w"), collector.token("a", "admin")
+    # Two hours that a wall clock shows twice and never in a year: days are UTC's, whatever it shows.
+    times = [
+        "2026-10-25T02:30:00+02:00",
+        "2026-10-25T02:30:00+01:00",
+        "2026-03-29T00:30:00+01:00",
+        "2026-11-01T23:30:00-05:00",
+    ]
+    assert post(collector, writer, [event(time=time) for time in times]).json()["stored"] == 4
+    answer = post(collector, writer, [event(time="5d")]).json()
+    assert answer["rejected"][0]["reason"] == "time is not ISO 8601"
+    rows = get(collector, admin, "/v1/metrics", by="day", since=SINCE).json()["rows"]
+    assert {row["day"]: row["shown"] for row in rows} == {"2026-10-25": 2, "2026-03-28": 1, "2026-11-02": 1}
+    weeks = get(collector, admin, "/v1/metrics", by="week", since=SINCE).json()["rows"]
+    assert {row["week"]: row["shown"] for row in weeks} == {"2026-W43": 2, "2026-W13": 1, "2026-W45": 1}
+
+
+def test_a_token_may_have_several_teams(collector, event):
+    writer, reader = (
+        collector.token("w", "writer", "core", "web"),
+        collector.token("r", "reader", "web", "data"),
+    )
+    admin, data = collector.token("a", "admin"), collector.token("d", team="data")
+    post(collector, writer, [event(team="web"), event(team="core"), event(team="data"), event()])
+    post(collector, data, [event()])
+    counts = {
+        row["team"]: row["shown"]
+        for row in get(collector, admin, "/v1/metrics", by="team", since=SINCE).json()["rows"]
+    }
+    assert counts == {"core": 3, "web": 1, "data": 1}
+    seen = {
+        row["team"]: row["shown"]
+        for row in get(collector, reader, "/v1/metrics", by="team", since=SINCE).json()["rows"]
+    }
+    assert seen == {"web": 1, "data": 1}
+    assert get(collector, reader, "/v1/metrics?team=core", since=SINCE).json()["rows"] == []
+    assert get(collector, reader, "/orgs/o/team/core/copilot/metrics").status_code == 403
+    assert (
+        get(collector, reader, "/orgs/o/team/data/copilot/metrics", since=SINCE).json()[0][
+            "total_active_users"
         ]
+        == 1
+    )
+
+
+def test_a_token_is_replaced_without_a_gap(collector, event):
+    old = collector.token("w", team="core")
+    new = collector.lido("token", "rotate", "w", "--grace", "1h")
+    assert post(collector, old, [event()]).status_code == post(collector, new, [event()]).status_code == 200
+    newest = collector.lido("token", "rotate", "w", "--grace", "0s")
+    assert [post(collector, each, []).status_code for each in (old, new, newest)] == [200, 401, 200]
+    collector.lido("token", "revoke", "w")
+    assert [post(collector, each, []).status_code for each in (old, new, newest)] == [401, 401, 401]
+    assert post(collector, collector.token("w"), []).status_code == 200, "a name can be used again"
+    with pytest.raises(subprocess.CalledProcessError):
+        collector.lido("token", "rotate", "nobody")
 
 
 def test_wrong_tokens_and_roles_are_refused_and_noted(collector, event):

@@ -33,7 +33,9 @@ def _store(database: str) -> Any:
     try:
         import sqlalchemy as sa
 
+        from lido import settings as configuration
         from lido.collect.store import Store
+        from lido.events import metrics
     except ImportError:
         sys.exit("The collector is an extra: pip install 'lido-lsp[collect]'.")
     if not database:
@@ -45,7 +47,7 @@ def _store(database: str) -> Any:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         database = f"sqlite:///{path}"
     try:
-        store = Store(database)
+        store = Store(database, metrics.prices(configuration.load()[0]))
         store.prepare()
     except (sa.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
         # Without the statement and the URL, which may hold a password.
@@ -92,15 +94,39 @@ def serve(
 def add(
     name: Annotated[str, typer.Argument(help="What it is for, such as payments-writers.")],
     role: Annotated[RoleName, typer.Option(help="What it may do.")] = RoleName.WRITER,
-    team: Annotated[str, typer.Option(help="Whose events it writes or reads; empty: everybody's.")] = "",
+    team: Annotated[
+        list[str] | None,
+        typer.Option(help="Whose events it writes or reads, everybody's where not given; may be repeated."),
+    ] = None,
     database: Database = "",
 ) -> None:
     """Make a token and print it, this once."""
     if role is RoleName.READER and not team:
-        sys.exit("A reader reads one team's metrics: --team NAME. An admin reads all.")
+        sys.exit("A reader reads some teams' metrics: --team NAME. An admin reads all.")
     store = _store(database)
     try:
-        print(store.add_token(name, role.value, team))
+        print(store.add_token(name, role.value, *(team or [])))
+    except ValueError as error:
+        sys.exit(str(error))
+
+
+@token.command("rotate")
+def rotate(
+    name: str,
+    grace: Annotated[
+        str, typer.Option(help="How long the old one works beside it: 12h, 7d; 0s ends it at once.")
+    ] = "7d",
+    database: Database = "",
+) -> None:
+    """Make a token's successor, of the same name, role and teams, and print it, this once."""
+    import re
+
+    match = re.fullmatch(r"(\d{1,4})([smhd])", grace)
+    if not match:
+        raise typer.BadParameter("a span such as 12h or 7d is wanted", param_hint="--grace")
+    seconds = int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+    try:
+        print(_store(database).rotate(name, seconds))
     except ValueError as error:
         sys.exit(str(error))
 

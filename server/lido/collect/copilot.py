@@ -81,7 +81,7 @@ def _languages(rows: list[Row]) -> Row:
 
 def _chats(rows: list[Row]) -> Row:
     return {
-        "total_chats": sum(int(row["requested"]) for row in rows if row["feature"] == "chat"),
+        "total_chats": sum(int(row["requests"]) for row in rows if row["feature"] == "chat"),
         "total_chat_insertion_events": sum(
             int(row["accepted"]) for row in rows if row["feature"] == "chat_apply"
         ),
@@ -99,7 +99,7 @@ def _grouped(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
 def _engaged(rows: Iterable[Row]) -> int:
     """People who accepted something, or asked in the chat."""
     return len(
-        {row["user"] for row in rows if row["accepted"] or (row["feature"] == "chat" and row["requested"])}
+        {row["user"] for row in rows if row["accepted"] or (row["feature"] == "chat" and row["requests"])}
     )
 
 

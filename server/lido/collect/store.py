@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import secrets
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from lido.events.metrics import DIMENSIONS, UnknownDimensionError
+from lido.events import metrics, rollup
 from lido.events.schema import COLUMNS, Event, utc
 
 Role = Literal["writer", "reader", "admin"]
 ROLES: tuple[Role, ...] = ("writer", "reader", "admin")
-SCHEMA = 1
+SCHEMA = 2
 
 _NUMBERS: dict[str, Any] = {
     "latency_ms": sa.Float,
@@ -41,16 +44,32 @@ events = sa.Table(
     sa.Index("events_time", "time"),
     sa.Index("events_team_time", "team", "time"),
 )
+daily = sa.Table(
+    "daily",
+    tables,
+    # Of all of `rollup.KEYS`: together they may be longer than an index takes.
+    sa.Column("key", sa.Text, primary_key=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in rollup.KEYS),
+    *(
+        sa.Column(name, sa.Float if name.startswith("kept_") else sa.BigInteger, nullable=False)
+        for name in (*rollup.MEASURES, *rollup.LATENCIES)
+    ),
+    sa.Index("daily_day", "day"),
+    sa.Index("daily_team_day", "team", "day"),
+)
 tokens = sa.Table(
     "tokens",
     tables,
     sa.Column("hash", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False, unique=True),
-    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("teams", sa.Text, nullable=False),  # JSON
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("created", sa.Text, nullable=False),
+    sa.Column("expires", sa.Text),
     sa.Column("revoked", sa.Text),
 )
+_current = sa.and_(tokens.c.revoked.is_(None), tokens.c.expires.is_(None))
+sa.Index("tokens_name", tokens.c.name, unique=True, sqlite_where=_current, postgresql_where=_current)
 audit = sa.Table(
     "audit",
     tables,
@@ -65,62 +84,120 @@ meta = sa.Table("meta", tables, sa.Column("schema", sa.Integer, primary_key=True
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`team` "" is no team in particular: an admin's, or a writer's whose events name theirs."""
+    """No `teams` are no teams in particular: an admin's, or a writer's whose events name theirs."""
 
     name: str
-    team: str
+    teams: tuple[str, ...]
     role: Role
 
 
 class Store:
     """Thread-safe; every method blocks. Raises sqlalchemy.exc.SQLAlchemyError."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, prices: metrics.Prices | None = None) -> None:
         if url.startswith("postgresql://"):
             url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
         options: dict[str, Any] = {"pool_pre_ping": True}
         if url.startswith("sqlite"):
             options = {"connect_args": {"timeout": 30}}
+        self.prices = prices
         self.engine = sa.create_engine(url, **options)
         self.postgres = self.engine.dialect.name == "postgresql"
+        self._week = metrics.WEEK
+        if self.postgres:
+            self._week = "to_char(to_date(day, 'YYYY-MM-DD'), 'IYYY-\"W\"IW')"
         if not self.postgres:
             sa.event.listen(self.engine, "connect", _durable)
 
     def prepare(self) -> None:
-        """Makes the tables. Raises RuntimeError where a newer version made them."""
+        """Makes the tables, or brings them up to date. Raises RuntimeError where a newer Lido made them."""
         with self.engine.begin() as connection:
             if self.postgres:  # two collectors may start at once
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7120426)"))
-            tables.create_all(connection)
+            else:
+                connection.execute(sa.text("BEGIN IMMEDIATE"))
+            meta.create(connection, checkfirst=True)
             known = connection.execute(sa.select(sa.func.max(meta.c.schema))).scalar()
-            if known is None:
-                connection.execute(meta.insert().values(schema=SCHEMA))
-            elif known > SCHEMA:
+            if known is not None and known > SCHEMA:
                 raise RuntimeError(f"the database was made by a newer Lido (schema {known}); update this one")
+            if known == 1:
+                connection.execute(sa.text("ALTER TABLE tokens RENAME TO tokens_1"))
+            tables.create_all(connection)
+            if known == 1:
+                self._from_1(connection)
+            if known != SCHEMA:
+                connection.execute(meta.delete())
+                connection.execute(meta.insert().values(schema=SCHEMA))
+
+    def _from_1(self, connection: sa.Connection) -> None:
+        """Tokens had one team and were never replaced; there were no sums per day."""
+        columns = "hash, name, team, role, created, revoked"
+        for row in connection.execute(sa.text(f"SELECT {columns} FROM tokens_1")).mappings().all():  # noqa: S608
+            old = dict(row)
+            team = old.pop("team")
+            connection.execute(tokens.insert().values(**old, teams=json.dumps([team] if team else [])))
+        connection.execute(sa.text("DROP TABLE tokens_1"))
+        keys = ", ".join(rollup.key(name) for name in rollup.KEYS)
+        measures = {**rollup.MEASURES, **rollup.LATENCIES}
+        sums = ", ".join(f"sum({how.format('')})" for how in measures.values())
+        found = connection.execute(sa.text(f"SELECT {keys}, {sums} FROM events GROUP BY {keys}"))  # noqa: S608
+        for part in found.partitions(1000):
+            connection.execute(
+                daily.insert(),
+                [
+                    {
+                        "key": _key(row[: len(rollup.KEYS)]),
+                        **dict(zip((*rollup.KEYS, *measures), row, strict=True)),
+                    }
+                    for row in part
+                ],
+            )
 
     def close(self) -> None:
         self.engine.dispose()
 
     # ------------------------------------------------------------------ tokens
 
-    def add_token(self, name: str, role: Role, team: str = "") -> str:
-        """A new token, shown this once; only its hash is kept. Raises ValueError for a name in use."""
-        secret = f"lido_{secrets.token_urlsafe(32)}"
-        row = {"hash": _hash(secret), "name": name, "team": team, "role": role, "created": utc(time.time())}
+    def add_token(self, name: str, role: Role, *teams: str) -> str:
+        """A new token, shown this once; only its hash is kept. Raises ValueError for a name in use, and for a
+        reader of no team."""
+        teams = tuple(dict.fromkeys(team for team in teams if team))
+        if role == "reader" and not teams:
+            raise ValueError("a reader reads some teams' metrics; an admin reads all")
         try:
             with self.engine.begin() as connection:
-                connection.execute(tokens.insert().values(**row))
+                secret = _insert_token(connection, name, role, json.dumps(teams))
         except sa.exc.IntegrityError:
             raise ValueError(f"there is a token called {name!r} already") from None
-        self.note("command line", "token added", f"{name}: {role} of {team or 'all teams'}")
+        self.note("command line", "token added", f"{name}: {role} of {', '.join(teams) or 'all teams'}")
+        return secret
+
+    def rotate(self, name: str, grace: float) -> str:
+        """A new secret of the same name, role and teams; the one before works for another `grace` seconds.
+        Raises ValueError where there is no such token."""
+        with self.engine.begin() as connection:
+            change = tokens.update().where(tokens.c.name == name, _current)
+            old = (
+                connection.execute(
+                    change.values(expires=utc(time.time() + grace)).returning(tokens.c.role, tokens.c.teams)
+                )
+                .mappings()
+                .first()
+            )
+            if old is None:
+                raise ValueError(f"no token called {name!r} is in use")
+            secret = _insert_token(connection, name, old["role"], old["teams"])
+        self.note("command line", "token rotated", f"{name}: the old one ends in {grace:.0f} s")
         return secret
 
     def list_tokens(self) -> list[dict[str, Any]]:
         columns = [column for column in tokens.c if column.name != "hash"]
         with self.engine.connect() as connection:
-            return [dict(row) for row in connection.execute(sa.select(*columns)).mappings()]
+            rows = connection.execute(sa.select(*columns).order_by(tokens.c.created)).mappings()
+            return [{**row, "teams": json.loads(row["teams"])} for row in rows]
 
     def revoke(self, name: str) -> bool:
+        """All secrets of that name, at once; whether there were any."""
         change = tokens.update().where(tokens.c.name == name, tokens.c.revoked.is_(None))
         with self.engine.begin() as connection:
             found = connection.execute(change.values(revoked=utc(time.time()))).rowcount > 0
@@ -129,17 +206,21 @@ class Store:
         return found
 
     def token(self, secret: str) -> Token | None:
-        """Whose it is; None for an unknown or revoked one."""
-        query = sa.select(tokens).where(tokens.c.hash == _hash(secret), tokens.c.revoked.is_(None))
+        """Whose it is; None for one that is unknown, revoked or has expired."""
+        query = sa.select(tokens).where(
+            tokens.c.hash == _hash(secret),
+            tokens.c.revoked.is_(None),
+            sa.or_(tokens.c.expires.is_(None), tokens.c.expires > utc(time.time())),
+        )
         with self.engine.connect() as connection:
             row = connection.execute(query).mappings().first()
-        return Token(row["name"], row["team"], row["role"]) if row else None
+        return Token(row["name"], tuple(json.loads(row["teams"])), row["role"]) if row else None
 
     # ------------------------------------------------------------------ events
 
-    def add(self, batch: Sequence[Event], team: str) -> int:
-        """Stores what is not there yet, as of `team` where that is given; how many were new. Durable on
-        return."""
+    def add(self, batch: Sequence[Event], teams: Sequence[str] = ()) -> int:
+        """Stores what is not there yet; how many were new. Durable on return. Where `teams` are given, an
+        event that names none of them is the first one's."""
         if not batch:
             return 0
         if self.postgres:
@@ -148,157 +229,65 @@ class Store:
             from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
         received = utc(time.time())
         # Sorted: two batches with the same events must take their locks in the same order.
-        rows = [
-            asdict(event) | {"received": received} | ({"team": team} if team else {})
-            for event in sorted({event.id: event for event in batch}.values(), key=lambda event: event.id)
-        ]
-        new = 0
+        found = {
+            event.id: event if not teams or event.team in teams else replace(event, team=teams[0])
+            for event in sorted(batch, key=lambda event: event.id)
+        }
+        rows = [asdict(event) | {"received": received} for event in found.values()]
+        new: list[Event] = []
         with self.engine.begin() as connection:
             for start in range(0, len(rows), 500):
                 statement = insert(events).values(rows[start : start + 500]).on_conflict_do_nothing()
-                new += len(connection.execute(statement.returning(events.c.id)).all())
-        return new
+                new += [found[each] for each in connection.scalars(statement.returning(events.c.id))]
+            if new:
+                count = insert(daily)
+                names = (*rollup.MEASURES, *rollup.LATENCIES)
+                more = {name: daily.c[name] + count.excluded[name] for name in names}
+                connection.execute(count.on_conflict_do_update(index_elements=["key"], set_=more), _sums(new))
+        return len(new)
 
     def metrics(
         self,
         by: Sequence[str] = (),
         begin: str = "",
         end: str = "",
-        team: str = "",
+        teams: Sequence[str] = (),
         minimum_people: int = 0,
+        only: Mapping[str, Sequence[str]] | None = None,
     ) -> list[dict[str, Any]]:
-        """Rows as `lido metrics --format json` has them. Raises UnknownDimensionError."""
-        unknown = [name for name in by if name not in DIMENSIONS]
-        if unknown:
-            known = ", ".join(DIMENSIONS)
-            raise UnknownDimensionError(f"{', '.join(unknown)}: not a dimension. There are: {known}")
-        c = events.c
-        columns = [self._dimension(name).label(name) for name in by]
-        keys: list[Any] = [sa.literal_column(str(number + 1)) for number in range(len(by))]
-        where = [c.time >= begin, *([c.time < end] if end else []), *([c.team == team] if team else [])]
+        """Rows as `lido metrics --format json` has them, of `teams` alone where any is named. Raises
+        UnknownDimensionError."""
+        sql, values = metrics.question(by, begin, end, _within(only, teams), self.prices, week=self._week)
+        return metrics.answer(self._asked(sql, values), by, minimum_people)
 
-        def count(kind: str) -> Any:
-            return sa.func.coalesce(sa.func.sum(sa.case((c.kind == kind, 1), else_=0)), 0)
-
-        def total(column: Any, kind: str | None = "shown") -> Any:
-            value = column if kind is None else sa.case((c.kind == kind, column))
-            return sa.func.coalesce(sa.func.sum(value), 0)
-
-        def kept(low: float, high: float) -> Any:
-            between = sa.and_(c.kind == "retained", c.after_seconds >= low, c.after_seconds < high)
-            return sa.func.avg(sa.case((between, c.retained_fraction)))
-
-        counts = [
-            *(
-                count(kind).label(kind)
-                for kind in ("shown", "accepted", "partially_accepted", "rejected", "ignored", "undone")
-            ),
-            count("error").label("errors"),
-            count("requested").label("requests"),
-            total(c.lines).label("lines"),
-            total(c.characters).label("characters"),
-            total(c.accepted_lines, None).label("accepted_lines"),
-            total(c.accepted_characters, None).label("accepted_characters"),
-            total(c.prompt_tokens).label("prompt_tokens"),
-            total(c.completion_tokens).label("completion_tokens"),
-            kept(0, 60).label("retained_30s"),
-            kept(60, 300.001).label("retained_2min"),
-            kept(300.001, 1e12).label("retained_10min"),
-            sa.func.count(sa.distinct(sa.case((c.kind == "shown", c.user)))).label("active_people"),
-        ]
-        query = sa.select(*columns, *counts).where(*where).group_by(*keys)
-        with self.engine.connect() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-            latencies = self._latencies(connection, columns, keys, where)
-        found = []
-        for row in rows:
-            if row["active_people"] < minimum_people or not any(
-                row[name] for name in ("shown", "requests", "errors")
-            ):
-                continue
-            for name, value in row.items():
-                if name not in by and value is not None and not isinstance(value, (int, float)):
-                    row[name] = float(value) if name.startswith("retained") else int(value)
-            row |= latencies.get(tuple(row[name] for name in by), _NO_LATENCY)
-            taken = row["accepted"] + row["partially_accepted"]
-            row["acceptance_rate"] = taken / row["shown"] if row["shown"] else None
-            row["open"] = row["shown"] - taken - row["rejected"] - row["ignored"]
-            found.append(row)
-        return sorted(found, key=lambda row: -row["shown"])
-
-    def _dimension(self, name: str) -> Any:
-        if name == "day":
-            return sa.func.substr(events.c.time, 1, 10)
-        if name == "week":
-            if self.postgres:
-                return sa.func.to_char(
-                    sa.func.to_date(sa.func.substr(events.c.time, 1, 10), "YYYY-MM-DD"), 'IYYY-"W"IW'
-                )
-            return sa.literal_column(DIMENSIONS["week"])
-        return events.c[name]
-
-    def _latencies(
-        self, connection: sa.Connection, columns: list[Any], keys: list[Any], where: list[Any]
-    ) -> dict[tuple[Any, ...], dict[str, float | None]]:
-        c = events.c
-        where = [*where, c.kind == "shown", c.latency_ms.is_not(None)]
-        names = list(_NO_LATENCY)
-        if self.postgres:
-            percentiles = [
-                sa.func.percentile_disc(share).within_group(column)
-                for column in (c.latency_ms, c.first_token_ms)
-                for share in (0.5, 0.95)
-            ]
-            query = sa.select(*columns, *percentiles).where(*where).group_by(*keys)
-            return {
-                tuple(row[: len(columns)]): dict(zip(names, row[len(columns) :], strict=True))
-                for row in connection.execute(query)
-            }
-        values: dict[tuple[Any, ...], tuple[list[float], list[float]]] = {}
-        for *key, latency, first in connection.execute(
-            sa.select(*columns, c.latency_ms, c.first_token_ms).where(*where)
-        ):
-            lists = values.setdefault(tuple(key), ([], []))
-            lists[0].append(latency)
-            if first is not None:
-                lists[1].append(first)
-        return {
-            key: dict(
-                zip(
-                    names,
-                    (_percentile(sorted(each), share) for each in lists for share in (50, 95)),
-                    strict=True,
-                )
-            )
-            for key, lists in values.items()
-        }
-
-    def people(self, begin: str, end: str, team: str) -> Iterable[dict[str, Any]]:
+    def people(self, begin: str, end: str, teams: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Counts by day, editor, model, language, feature and person, for shapes that count people at every
         level."""
-        c = events.c
-        keys = [self._dimension("day").label("day"), c.editor, c.model, c.language, c.feature, c.user]
-        where = [c.time >= begin, *([c.time < end] if end else []), *([c.team == team] if team else [])]
+        by = ("day", "editor", "model", "language", "feature", "user")
+        sql, values = metrics.question(by, begin, end, _within(None, teams), week=self._week)
+        return [
+            {name: row[name] for name in by}
+            | {name: int(row[name]) for name in ("requests", "shown", "lines", "accepted_lines")}
+            | {"accepted": int(row["accepted"] + row["partially_accepted"])}
+            for row in self._asked(sql, values)
+        ]
 
-        def count(*kinds: str) -> Any:
-            return sa.func.sum(sa.case((c.kind.in_(kinds), 1), else_=0))
-
-        query = sa.select(
-            *keys,
-            count("requested").label("requested"),
-            count("shown").label("shown"),
-            count("accepted", "partially_accepted").label("accepted"),
-            sa.func.coalesce(sa.func.sum(sa.case((c.kind == "shown", c.lines))), 0).label("lines"),
-            sa.func.coalesce(sa.func.sum(c.accepted_lines), 0).label("accepted_lines"),
-        ).where(*where)
-        query = query.group_by(*(sa.literal_column(str(n + 1)) for n in range(len(keys))))
+    def _asked(self, sql: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        names = iter(f":v{number}" for number in range(len(values)))
+        statement = sa.text(re.sub(r"\?", lambda _: next(names), sql))
         with self.engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            found = connection.execute(statement, {f"v{n}": value for n, value in enumerate(values)})
+            # PostgreSQL adds whole numbers up to decimals.
+            return [
+                {name: float(v) if isinstance(v, Decimal) else v for name, v in row.items()}
+                for row in found.mappings()
+            ]
 
     # ------------------------------------------------------------------ audit
 
     def note(self, who: str, action: str, detail: str = "") -> None:
         row = {"time": utc(time.time()), "who": who, "action": action, "detail": detail[:1000]}
+        row = {name: text.replace("\0", "\ufffd") for name, text in row.items()}  # PostgreSQL takes no NUL
         with self.engine.begin() as connection:
             connection.execute(audit.insert().values(**row))
 
@@ -309,17 +298,36 @@ class Store:
             return [dict(row) for row in connection.execute(query).mappings()]
 
 
-_NO_LATENCY: dict[str, float | None] = {
-    "latency_p50_ms": None,
-    "latency_p95_ms": None,
-    "first_token_p50_ms": None,
-    "first_token_p95_ms": None,
-}
+def _within(only: Mapping[str, Sequence[str]] | None, teams: Sequence[str]) -> dict[str, Sequence[str]]:
+    """`only`, and no other team than `teams` where any is named."""
+    found = dict(only or {})
+    if teams:
+        found["team"] = [team for team in found.get("team", teams) if team in teams]
+    return found
 
 
-def _percentile(values: list[float], percent: int) -> float | None:
-    """Nearest rank, as PostgreSQL's percentile_disc."""
-    return values[max(0, -(-len(values) * percent // 100) - 1)] if values else None
+def _sums(new: Sequence[Event]) -> list[dict[str, Any]]:
+    """Rows of `daily` to be added to what is there, in the order in which all take their locks."""
+    groups: dict[tuple[str, ...], dict[str, float]] = {}
+    for event in new:
+        rollup.add(groups.setdefault(rollup.key_of(event), {}), event)
+    none = dict.fromkeys((*rollup.MEASURES, *rollup.LATENCIES), 0)
+    rows = [
+        {"key": _key(key), **dict(zip(rollup.KEYS, key, strict=True)), **none, **sums}
+        for key, sums in groups.items()
+    ]
+    return sorted(rows, key=lambda row: str(row["key"]))
+
+
+def _key(values: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(list(values)).encode()).hexdigest()
+
+
+def _insert_token(connection: sa.Connection, name: str, role: str, teams: str) -> str:
+    secret = f"lido_{secrets.token_urlsafe(32)}"
+    row = {"hash": _hash(secret), "name": name, "teams": teams, "role": role, "created": utc(time.time())}
+    connection.execute(tokens.insert().values(**row))
+    return secret
 
 
 def _hash(secret: str) -> str:

@@ -6,7 +6,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,8 @@ DIMENSIONS = {
     "week": _week("substr(time, 1, 10)"),
 }
 """What can be grouped by, as an expression on an event (SQLite)."""
-_ON_SUMS = DIMENSIONS | {"day": "day", "week": _week("day")}
+WEEK = _week("day")
+"""The week of a `rollup` row's day (SQLite)."""
 FILTERS = tuple(name for name in DIMENSIONS if name not in ("day", "week"))
 
 Prices = Mapping[str, tuple[float, float]]
@@ -106,13 +107,13 @@ def rows(
     where no model of the group has a price. Percentiles are good to a few per cent; see `rollup`.
     Raises UnknownDimensionError, sqlite3.Error.
     """
-    _known(by, DIMENSIONS)
-    _known(only or {}, FILTERS)
+    # "+": the index of what is grouped by is worth more than that of the days.
+    sql, values = question(by, begin, end, only, prices, day="+day")
     if not path.exists():
         return []
     database = _open(path)
     try:
-        return _rows(database, by, begin, end, minimum_people, only or {}, prices or {})
+        return answer(database.execute(sql, values), by, minimum_people)
     finally:
         database.close()
 
@@ -132,47 +133,63 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _source(names: Sequence[str], measures: Mapping[str, str], begin: str, end: str) -> tuple[str, list[str]]:
-    """The sums of whole days, and the events of the days that the span cuts, as one table of sums."""
+def _source(
+    names: Sequence[str], measures: Mapping[str, str], begin: str, end: str, day: str = "day"
+) -> tuple[str, list[str]]:
+    """The sums of whole days, and the events of the days that the span cuts, as one table of sums.
+
+    Compared are only texts of digits, which every collation orders alike.
+    """
     columns = ", ".join(f'"{name}"' for name in [*names, *measures])
-    low, high = begin, end or "~"
-    first = low if _whole(low) else low[:10] + "~"  # a day is a beginning of the times in it
-    last = high[:10]
-    # "+": the index of what is grouped by is worth more than that of the days.
-    parts = [f"SELECT {columns} FROM daily WHERE +day >= ? AND +day < ?"]  # noqa: S608 - names of our own
-    bound = [first[:11] if not _whole(low) else low[:10], last]
-    if not _whole(low) or (end and not _whole(high)):
-        sums = ", ".join(
-            [*(f'{rollup.key(name)} AS "{name}"' for name in names)]
-            + [f'{how.format("")} AS "{name}"' for name, how in measures.items()]
-        )
-        cuts = []
-        if not _whole(low):
-            cuts.append((low, min(high, low[:10] + "T~")))
-        if end and not _whole(high) and (_whole(low) or high[:10] > low[:10]):
-            cuts.append((max(low, high[:10]), high))
-        for cut in cuts:
-            parts.append(f"SELECT {sums} FROM events WHERE time >= ? AND time < ?")  # noqa: S608
-            bound.extend(cut)
+    first = begin[:10] if _whole(begin) else _next(begin[:10])
+    parts = [f"SELECT {columns} FROM daily WHERE {day} >= ? AND {day} < ?"]  # noqa: S608 - names of our own
+    bound = [first, end[:10] or "9999-12-31"]
+    sums = ", ".join(
+        [*(f'{rollup.key(name)} AS "{name}"' for name in names)]
+        + [f'{how.format("")} AS "{name}"' for name, how in measures.items()]
+    )
+    cuts = []
+    if not _whole(begin):
+        cuts.append((begin, min(end or first, first)))
+    if not _whole(end) and (_whole(begin) or end[:10] > begin[:10]):
+        cuts.append((max(begin, end[:10]), end))
+    for cut in cuts:
+        parts.append(f"SELECT {sums} FROM events WHERE time >= ? AND time < ?")  # noqa: S608
+        bound.extend(cut)
     return " UNION ALL ".join(parts), bound
 
 
 def _whole(moment: str) -> bool:
     """Whether it is the beginning of a day (or no bound)."""
-    return moment in ("", "~") or moment[10:].rstrip("Z") in ("", "T00:00:00", "T00:00:00.000")
+    return moment[10:].rstrip("Z") in ("", "T00:00:00", "T00:00:00.000")
 
 
-def _rows(
-    database: sqlite3.Connection,
-    by: Sequence[str],
-    begin: str,
-    end: str,
-    minimum: int,
-    only: Mapping[str, Sequence[str]],
-    prices: Prices,
-) -> list[dict[str, Any]]:
+def _next(day: str) -> str:
+    try:
+        return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+    except OverflowError:
+        return day
+
+
+def question(
+    by: Sequence[str] = (),
+    begin: str = "",
+    end: str = "",
+    only: Mapping[str, Sequence[str]] | None = None,
+    prices: Prices | None = None,
+    *,
+    week: str = WEEK,
+    day: str = "day",
+) -> tuple[str, list[object]]:
+    """SQL with ``?`` for its values, and these; `answer` makes rows of what it finds.
+
+    It reads `rollup`'s table and the events beside it. `week` and `day` say how a database reckons the one,
+    and compares the other. Raises UnknownDimensionError.
+    """
+    _known(by, DIMENSIONS)
+    _known(only or {}, FILTERS)
     # Names in these queries come from DIMENSIONS and rollup alone; values are bound.
-    wanted = {"day", "user", *only, *(by if "week" not in by else (*by, "day"))} - {"week"}
+    wanted = {"day", "user", *(only or {}), *by} - {"week"}
     if prices:
         wanted.add("model")
     names = [name for name in rollup.KEYS if name in wanted]
@@ -180,12 +197,13 @@ def _rows(
         **{name: how for name, how in rollup.MEASURES.items() if name != "events"},
         **rollup.LATENCIES,
     }
-    source, bound = _source(names, measures, begin, end)
+    source, bound = _source(names, measures, begin, end, day)
     values: list[object] = [*bound]
     where = ""
     if only:
         where = " WHERE " + " AND ".join(
-            f'"{name}" IN ({", ".join("?" * len(chosen))})' for name, chosen in only.items()
+            f'"{name}" IN ({", ".join("?" * len(chosen))})' if chosen else "1 = 0"
+            for name, chosen in only.items()
         )
         values += [value for chosen in only.values() for value in chosen]
     cost, costs = "NULL", []
@@ -193,21 +211,26 @@ def _rows(
         cases = " ".join("WHEN ? THEN prompt_tokens * ? + completion_tokens * ?" for _ in prices)
         cost = f"sum(CASE model {cases} END) / 1e6"
         costs = [value for model, pair in prices.items() for value in (model, *pair)]
-    columns = "".join(f'{_ON_SUMS[name]} AS "{name}", ' for name in by)
+    expressions = {**DIMENSIONS, "day": "day", "week": week}
+    columns = "".join(f'{expressions[name]} AS "{name}", ' for name in by)
     sums = ", ".join(f'sum("{name}") AS "{name}"' for name in measures)
     group = f" GROUP BY {', '.join(str(n + 1) for n in range(len(by)))}" if by else ""
-    query = (
+    return (
         f"SELECT {columns}{sums}, {cost} AS cost, "  # noqa: S608
         'count(DISTINCT CASE WHEN shown > 0 THEN "user" END) AS active_people '
-        f"FROM ({source}){where}{group} ORDER BY shown DESC"
-    )
-    found = []
-    for row in database.execute(query, (*costs, *values)):
-        if row["shown"] is None or not (row["shown"] or row["requests"] or row["errors"]):
-            continue
-        if row["active_people"] >= minimum:
-            found.append(_row(row, by))
-    return found
+        f"FROM ({source}) AS counted{where}{group} ORDER BY shown DESC"
+    ), [*costs, *values]
+
+
+def answer(found: Iterable[Any], by: Sequence[str], minimum_people: int = 0) -> list[dict[str, Any]]:
+    """`found` are mappings as the database gives them for `question`."""
+    return [
+        _row(row, by)
+        for row in found
+        if row["shown"] is not None
+        and (row["shown"] or row["requests"] or row["errors"])
+        and row["active_people"] >= minimum_people
+    ]
 
 
 def _row(row: sqlite3.Row | Mapping[str, Any], by: Sequence[str]) -> dict[str, Any]:

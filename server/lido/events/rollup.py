@@ -6,7 +6,12 @@ Latencies are counted in classes that grow by `RATIO`, so percentiles are good t
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lido.events.schema import Event
 
 KEYS = ("day", "language", "editor", "project", "team", "user", "model", "backend", "feature")
 LEAST = 4.0
@@ -65,6 +70,41 @@ LATENCIES: dict[str, str] = {
     for number in range(CLASSES)
 }
 _ALL = {**MEASURES, **LATENCIES}
+
+
+def key_of(event: Event) -> tuple[str, ...]:
+    """The values of `KEYS`."""
+    return tuple(event.time[:10] if name == "day" else getattr(event, name) or "" for name in KEYS)
+
+
+def add(sums: dict[str, float], event: Event) -> None:
+    """Adds what `MEASURES` and `LATENCIES` say of one event, for where no trigger does."""
+
+    def count(name: str, value: float | None = 1) -> None:
+        if value:
+            sums[name] = sums.get(name, 0) + value
+
+    count("events")
+    if event.kind != "retained":
+        count({"error": "errors", "requested": "requests"}.get(event.kind, event.kind))
+    count("accepted_lines", event.accepted_lines)
+    count("accepted_characters", event.accepted_characters)
+    if event.kind == "shown":
+        for name in ("lines", "characters", "prompt_tokens", "completion_tokens"):
+            count(name, getattr(event, name))
+        for letter, value in (("l", event.latency_ms), ("f", event.first_token_ms)):
+            if value is not None:
+                count(f"{letter}{min(bisect_left(BOUNDS, value), CLASSES - 1)}")
+    elif event.kind == "retained":
+        after = event.after_seconds
+        if event.reason == "commit":
+            when = "commit"
+        elif after is None:
+            return
+        else:
+            when = "30s" if after < 60 else "2min" if after <= 300 else "10min"
+        count(f"kept_{when}", event.retained_fraction)
+        count(f"looks_{when}")
 
 
 def key(name: str, row: str = "") -> str:
