@@ -22,6 +22,7 @@ from lido.edits.files import FileText, Refused, Workspace, line_ending, read_byt
 from lido.edits.formats import FileEdit, Lines, Replace, Whole, is_marker
 from lido.edits.journal import Entry, Image, Journal, Recovered, remove_folders
 from lido.edits.review import Review
+from lido.edits.shelf import Shelf
 from lido.workspace.documents import Edit
 
 log = logging.getLogger(__name__)
@@ -360,7 +361,7 @@ class Undone:
 
 
 class UnknownReviewError(LookupError):
-    """No such review: it was closed, or the server was restarted since."""
+    """No such review: it was decided long ago, or in an earlier session."""
 
 
 def _ignore(_outcome: Outcome) -> None:
@@ -394,14 +395,17 @@ class Reviews:
         on_outcome: Callable[[Outcome], None] = _ignore,
         editor_can: Callable[[str], bool] = _everything,
         on_open: Callable[[Review], None] = _nothing,
+        shelf: Shelf | None = None,
     ) -> None:
-        """`editor_can` says which kinds of `Operation` the editor knows; Lido writes the others itself."""
+        """`editor_can` says which kinds of `Operation` the editor knows; Lido writes the others itself. With
+        `shelf`, open reviews outlive the server."""
         self._workspace = workspace
         self._journal = journal
         self._apply_edit = apply_edit
         self._on_outcome = on_outcome
         self._editor_can = editor_can
         self._on_open = on_open
+        self._shelf = shelf
         self._unsaved: dict[str, tuple[str, str]] = {}
         """Files that are not open, which the editor has changed and may hold unsaved: text on disk, and
         text as the editor has it."""
@@ -424,11 +428,58 @@ class Reviews:
         self._reviews[made.id] = made
         for old in [r.id for r in self._reviews.values() if not r.open][:-KEEP_DECIDED]:
             del self._reviews[old]
-        for file in made.files:
-            for hunk in file.hunks:
-                self._on_outcome(Outcome(made.id, hunk.id, "shown", file.path, hunk.new))
+        await self._keep(made.id)
+        self._shown(made)
         self._on_open(made)
         return made
+
+    def _shown(self, made: Review) -> None:
+        for file in made.files:
+            for hunk in file.hunks:
+                if hunk.state in ("pending", "conflict"):
+                    self._on_outcome(Outcome(made.id, hunk.id, "shown", file.path, hunk.new))
+
+    async def _keep(self, review_id: str) -> None:
+        if self._shelf is not None and review_id in self._reviews:
+            await asyncio.to_thread(self._shelf.keep, self._reviews[review_id])
+
+    async def restore(self) -> list[Review]:
+        """Takes up what servers that are gone left undecided in this workspace. Those reviews are open again,
+        their hunks where they belong in the files as they are by now."""
+        shelf = self._shelf
+        if shelf is None:
+            return []
+
+        def work() -> list[Review]:
+            found = []
+            for kept in shelf.take(lambda kept: all(self._inside(file.path) for file in kept.files)):
+                standing, back = self._journal.hunks(kept.id)
+                again = review.resumed(kept, standing, back, self._text_or_none, _new_id)
+                shelf.keep(again)
+                if again.open:
+                    found.append(again)
+            return found
+
+        async with self._lock:
+            found = await asyncio.to_thread(work)
+            self._reviews.update({again.id: again for again in found})
+        for again in found:
+            self._shown(again)
+        return found
+
+    def _inside(self, path: str) -> bool:
+        return any(Path(path).is_relative_to(root) for root in self._workspace.roots)
+
+    def _text_or_none(self, path: str) -> str | None:
+        try:
+            return self._workspace.read(path)
+        except Refused:
+            return None
+
+    def close(self) -> None:
+        """The session ends: what is undecided is the next server's to take up. Disk work."""
+        if self._shelf is not None:
+            self._shelf.close()
 
     def get(self, review_id: str) -> Review:
         """Raises UnknownReviewError."""
@@ -451,9 +502,13 @@ class Reviews:
         decision: review.Decision,
         *,
         preview: bool = False,
+        take: bool = False,
     ) -> list[Outcome]:
         """Accept or reject hunks; what is accepted is written before this returns. One outcome per id,
         "failed" or "conflict" with a message where it could not be. Raises UnknownReviewError.
+
+        With `take` what is in conflict is accepted as well: the person has seen both texts and wants the
+        proposed one in place of what stands there.
 
         With `preview` the editor asks the person about each accepted hunk first; those that it leaves out
         stay pending, without an outcome.
@@ -463,13 +518,18 @@ class Reviews:
             now = self.get(review_id)
             if decision == "accept":
                 now = self._reviews[review_id] = await asyncio.to_thread(self._synchronised, now, wanted)
+            why: dict[str, str] = {}
+            if take and decision == "accept":
+                now, why = review.taken(now, wanted)
             decided = review.decide(now, wanted, decision)
+            decided.messages.update(why)
             problem = ""
             if decided.applied:
                 problem, decided = await self._apply(review_id, decided, wanted, preview)
             else:
                 self._reviews[review_id] = decided.review
             outcomes = list(_outcomes(now, decided, wanted, problem))
+            await self._keep(review_id)
         for outcome in outcomes:
             if outcome.kind in ("accepted", "rejected", "failed"):
                 self._on_outcome(outcome)
@@ -498,6 +558,7 @@ class Reviews:
                 self._reviews[review_id] = review.undone(
                     self._reviews[review_id], {o.hunk_id for o in outcomes}
                 )
+                await self._keep(review_id)
         for outcome in outcomes:
             self._on_outcome(outcome)
         return Undone(plan.restored, plan.failed)
@@ -655,8 +716,9 @@ class Reviews:
         """What the disk has of the files among `changes` that are not open."""
         found: dict[str, str] = {}
         for change in changes:
-            if self._workspace.opened(Path(change.path)) is None:
-                data = read_bytes(Path(change.path))
+            path = Path(change.path)
+            if path.is_absolute() and self._workspace.opened(path) is None:
+                data = read_bytes(path)
                 if data is not None:
                     found[change.path] = FileText.decode(data).text
         return found
@@ -665,6 +727,8 @@ class Reviews:
         images: dict[Path, Image] = {}
         for change in changes:
             path = Path(change.path)
+            if not path.is_absolute():
+                raise Refused(f"{path} has no file yet, and the editor takes no edits; save it first")
             data = read_bytes(path)
             codec = FileText.decode(data) if data is not None else change.codec
             standing = images[path].after if path in images else data

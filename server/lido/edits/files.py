@@ -13,6 +13,8 @@ from pathlib import Path
 MAX_FILE = 16 * 1024 * 1024
 """Bytes of a file that edits may touch; more is generated data, not something a person reviews."""
 _MAX_NAME = 4096
+UNSAVED = "untitled:"
+"""How the URI of a document begins that was never saved."""
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -116,12 +118,15 @@ class Workspace:
 
         Relative names belong to the first root where they exist, else to the first root. Absolute ones
         must lie inside a root. Links are followed first, so a link that leads out is outside. Without any
-        root, only files that are open in the editor may be touched.
+        root, only files that are open in the editor may be touched. A document that was never saved goes by
+        its URI, while it is open; only the editor can write to it.
         """
         if not name or len(name) > _MAX_NAME:
             raise Refused("the path is empty or too long")
         if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in name):
             raise Refused("the path holds control characters")
+        if name.startswith(UNSAVED) and self.opened(Path(name)) is not None:
+            return Path(name)
         if not self.roots:
             return self._alone(name)
         if name.endswith(("/", "\\")):

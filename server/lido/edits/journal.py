@@ -89,7 +89,8 @@ class Journal:
         """Hold the files against other servers. Raises Busy after `timeout` seconds."""
         import filelock
 
-        self._locks.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._locks.mkdir(exist_ok=True)
         with contextlib.ExitStack() as stack:
             # One order for everybody, so that two servers never wait for each other.
             for name in sorted({_digest(path) for path in paths}):
@@ -120,7 +121,7 @@ class Journal:
             else (),
             time.time(),
         )
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         building = self.folder / f".{entry.id}"
         building.mkdir()
         for number, image in enumerate(images):
@@ -183,6 +184,19 @@ class Journal:
         entries = [entry for entry in self.entries() if entry.review_id == review_id]
         undone = {id_ for entry in entries if entry.state == "done" for id_ in entry.undoes}
         return [e for e in reversed(entries) if e.state == "done" and not e.undoes and e.id not in undone]
+
+    def hunks(self, review_id: str) -> tuple[set[str], set[str]]:
+        """Ids of a review's hunks that were handed to the editor or the disk and not taken back, and of those
+        that were taken back."""
+        standing = {hunk for e in self.applied(review_id) for image in e.images for hunk in image.hunks}
+        written = {
+            hunk
+            for e in self.entries()
+            if e.review_id == review_id and e.state == "done" and not e.undoes
+            for image in e.images
+            for hunk in image.hunks
+        }
+        return standing, written - standing
 
     # ------------------------------------------------------------ recovery
 
@@ -279,10 +293,12 @@ def remove_folders(folders: Iterable[Path]) -> None:
 
 
 def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
+    """New, and nobody else's to read: it holds the person's text."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+    with os.fdopen(fd, "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        os.fsync(fd)
 
 
 def _encode(entry: Entry) -> bytes:

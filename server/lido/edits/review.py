@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lido.edits import hunks as diff
+from lido.edits.files import line_ending
 from lido.workspace.documents import Edit
 
 if TYPE_CHECKING:
@@ -193,6 +194,68 @@ def _after_edits(file: ReviewFile, taken: dict[str, Edit]) -> ReviewFile:
     )
 
 
+def taking(file: ReviewFile, hunk: ReviewHunk) -> Edit:
+    """The edit that puts the text proposed by a hunk in conflict in place of what stands there now. Whole
+    lines of `file.current`: the person may have joined the hunk's with others."""
+    text = file.current or ""
+    start, end = hunk.start, hunk.end
+    if hunk.whole:
+        return Edit(0, len(text), hunk.new)
+    if start == end:
+        # Nothing of it is left: its text goes between lines, and takes the place of none.
+        while 0 < start < len(text) and text[start - 1] not in "\r\n":
+            start += 1
+        end = start = start + (text[start - 1 : start + 1] == "\r\n")
+    else:
+        while start and text[start - 1] not in "\r\n":
+            start -= 1
+        while end < len(text) and text[end - 1] not in "\r\n":
+            end += 1
+        end += text[end - 1 : end + 1] == "\r\n"
+    new = hunk.new
+    if new and new[-1] not in "\r\n" and end < len(text):
+        new += line_ending(text)
+    if start == end == len(text) and text and text[-1] not in "\r\n":
+        new = line_ending(text) + new
+    return Edit(start, end, new)
+
+
+def taken(review: Review, hunk_ids: Collection[str]) -> tuple[Review, dict[str, str]]:
+    """The review with those of the hunks that are in conflict pending again, over what stands there now; and
+    why not, by id."""
+    why: dict[str, str] = {}
+    files: list[ReviewFile] = []
+    for file in review.files:
+        hunks: list[ReviewHunk] = []
+        for hunk in file.hunks:
+            if hunk.id in hunk_ids and hunk.state == "conflict":
+                edit = taking(file, hunk)
+                if file.current is None or (hunk.whole and file.kind != "delete"):
+                    why[hunk.id] = "The file is there already." if file.kind == "create" else "It is gone."
+                elif not hunk.whole and any(
+                    other is not hunk
+                    and other.state in ("pending", "conflict", "accepted")
+                    and _meet(edit, other)
+                    for other in file.hunks
+                ):
+                    why[hunk.id] = "Another of these changes stands in the same lines."
+                else:
+                    old = (file.current or "")[edit.start : edit.end]
+                    hunk = ReviewHunk(
+                        hunk.id, edit.start, edit.end, old, edit.text, hunk.description, "pending", hunk.whole
+                    )
+            hunks.append(hunk)
+        files.append(replace(file, hunks=tuple(hunks)))
+    return replace(review, files=tuple(files)), why
+
+
+def _meet(edit: Edit, other: ReviewHunk) -> bool:
+    """Whether they share text, or one inserts where the other stands."""
+    if edit.start == edit.end or other.start == other.end:
+        return edit.start <= other.end and other.start <= edit.end
+    return edit.start < other.end and other.start < edit.end
+
+
 def undone(review: Review, hunk_ids: Collection[str]) -> Review:
     """The review after these accepted hunks were taken back."""
     return replace(
@@ -207,6 +270,90 @@ def undone(review: Review, hunk_ids: Collection[str]) -> Review:
     )
 
 
+def resumed(
+    review: Review,
+    applied: Collection[str],
+    taken_back: Collection[str],
+    now: Callable[[str], str | None],
+    new_id: Callable[[], str],
+) -> Review:
+    """A review that was kept on disk, over the files as they are by now.
+
+    `applied` and `taken_back` are the hunks that the journal knows of; the review may not have been kept any
+    more when they were decided. What was applied is seen in the text, since an editor may have been killed
+    before it did so. What is undecided gets new ids: it is offered a second time.
+    """
+    files: list[ReviewFile] = []
+    for file in review.files:
+        file = replace(
+            file,
+            hunks=tuple(replace(h, state="undone") if h.id in taken_back else h for h in file.hunks),
+        )
+        file = _resumed_file(file, applied, now)
+        hunks = (replace(h, id=new_id()) if h.state in ("pending", "conflict") else h for h in file.hunks)
+        files.append(replace(file, hunks=tuple(hunks)))
+    return replace(review, files=tuple(files))
+
+
+def _resumed_file(file: ReviewFile, applied: Collection[str], now: Callable[[str], str | None]) -> ReviewFile:
+    text = now(file.path)
+    asked = {h.id for h in file.hunks if h.id in applied and h.state == "pending"}
+    done = set()
+    for hunk in file.hunks:
+        if hunk.id in asked and hunk.whole:
+            there = text is not None
+            if file.kind == "rename":
+                there = there or now(file.new_path or "") is None
+            if there == (file.kind == "create"):
+                done.add(hunk.id)
+    if file.kind == "rename" and done:
+        return replace(file, hunks=tuple(_accepted(h) if h.id in asked else h for h in file.hunks))
+    if done:
+        file = replace(
+            file, current=file.after, hunks=tuple(_accepted(h) if h.id in done else h for h in file.hunks)
+        )
+    if text is None:
+        # Gone, or never made. Should it come back, what is to be changed in it is judged again.
+        return replace(
+            file,
+            hunks=tuple(
+                replace(h, state="conflict", conflict_text="")
+                if h.state == "pending" and file.current is not None
+                else h
+                for h in file.hunks
+            ),
+        )
+    if file.current is None:  # to be created, and someone else did
+        return replace(
+            file,
+            current=text,
+            hunks=tuple(
+                replace(h, state="conflict", conflict_text=text) if h.state == "pending" else h
+                for h in file.hunks
+            ),
+        )
+    taken = {h.id: Edit(h.start, h.end, h.new) for h in file.hunks if h.id in asked and not h.whole}
+    if taken:
+        made = _changed_file(_after_edits(_with_accepted(file, taken), taken), text, None)
+        unmade = _changed_file(file, text, None)
+        for with_it, without in zip(made.hunks, unmade.hunks, strict=True):
+            there = text[with_it.start : with_it.end] == with_it.new
+            if without.id in taken and (
+                not there or (not with_it.new and text[without.start : without.end] == without.old)
+            ):
+                del taken[without.id]
+        file = _after_edits(_with_accepted(file, taken), taken)
+    return _changed_file(file, text, None)
+
+
+def _accepted(hunk: ReviewHunk) -> ReviewHunk:
+    return replace(hunk, state="accepted")
+
+
+def _with_accepted(file: ReviewFile, taken: Collection[str]) -> ReviewFile:
+    return replace(file, hunks=tuple(_accepted(h) if h.id in taken else h for h in file.hunks))
+
+
 def changed(review: Review, path: str, text: str, edits: Sequence[Edit] | None = None) -> Review:
     """The review after the document at `path` became `text`, by `edits` one after the other (each in the
     coordinates the one before left) where they are known, else by what differs."""
@@ -218,7 +365,7 @@ def changed(review: Review, path: str, text: str, edits: Sequence[Edit] | None =
 
 def _changed_file(file: ReviewFile, text: str, edits: Sequence[Edit] | None) -> ReviewFile:
     before = file.current or ""
-    if before == text:
+    if before == text and not any(h.state == "conflict" for h in file.hunks):
         return file
     if edits is None or not _lead_to(before, edits, text):
         # Back to front, so that each one's coordinates are still those of `before`.

@@ -119,11 +119,11 @@ def register(server: LidoServer) -> None:
         from lido.edits.files import Refused
 
         path = to_path(params.uri)
-        if path is None:
+        if path is None and (server.document(params.uri) is None or not params.uri.startswith("untitled:")):
             raise RequestFailed("Only a block for a file can be applied.")
         block = CodeBlock(params.language, params.text)
         try:
-            review = await review_block(block, str(path), server.files, server.reviews)
+            review = await review_block(block, str(path or params.uri), server.files, server.reviews)
         except (UnplacedError, Refused) as error:
             raise RequestFailed(str(error)) from None
         return m.ReviewOpened(review_id=review.id)

@@ -283,6 +283,10 @@ class Review(Wire):
     files: list[ReviewFile]
 
 
+class ReviewList(Wire):
+    """``lido/review/list``: what is undecided, also from before the server was started."""
+
+
 class ReviewDecide(Wire):
     review_id: Id
     hunk_ids: list[Id] = Field(max_length=100_000)

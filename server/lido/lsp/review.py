@@ -29,14 +29,24 @@ NEXT = "lido.review.next"
 ACCEPT_ALL = "lido.review.acceptAll"
 REJECT_ALL = "lido.review.rejectAll"
 UNDO = "lido.review.undo"
+TAKE = "lido.review.take"
+"""Of a hunk in conflict: the proposed text in place of what stands there now."""
 SHOW = "lido.review.show"
 
 
 def register(server: LidoServer) -> None:
     feature = _Feature(server)
 
+    @server.own("lido/review/list")
+    async def undecided(_params: m.ReviewList) -> list[Any]:
+        if server.recovering is not None:
+            await asyncio.wait([server.recovering])
+        return [review.encode() for review in await feature.undecided()]
+
     @server.own("lido/review/get")
     async def get(params: m.ReviewRef) -> m.Review:
+        feature.get(params.review_id)
+        _catch_up(server)
         return await asyncio.to_thread(encode, server, feature.get(params.review_id))
 
     @server.own("lido/review/decide")
@@ -70,12 +80,16 @@ def register(server: LidoServer) -> None:
     async def reject_all(review_id: str) -> Any:
         return await feature.command(review_id, feature.pending(review_id), "reject")
 
+    @server.command(TAKE)
+    async def take(review_id: str, *hunk_ids: str) -> Any:
+        return await feature.command(review_id, hunk_ids, "accept", take=True)
+
     @server.command(NEXT)
     async def next_hunk(review_id: str, *hunk_id: str) -> None:
         await feature.next(review_id, hunk_id[0] if hunk_id else None)
 
     @server.command(SHOW)
-    async def show(review_id: str) -> None:
+    async def show(review_id: str, *_hunk_ids: str) -> None:
         await feature.show_diff(review_id)
 
     @server.command(UNDO)
@@ -89,7 +103,7 @@ def register(server: LidoServer) -> None:
 
     def document_changed(before: Document, after: Document, edits: Sequence[Any]) -> None:
         reviews: Reviews | None = server.__dict__.get("reviews")
-        if reviews is not None and after.path is not None and reviews.concerns(path := real(after.path)):
+        if reviews is not None and (path := place(after)) is not None and reviews.concerns(path):
             reviews.document_changed(path, after.text, edits)
 
     server.documents.listen(document_changed)
@@ -100,6 +114,7 @@ def make(server: LidoServer) -> Reviews:
     from lido.edits.apply import Reviews
     from lido.edits.files import Refused
     from lido.edits.journal import Journal
+    from lido.edits.shelf import Shelf
 
     async def apply_edit(operations: Sequence[Operation], label: str) -> bool:
         known = abilities(server.client_capabilities)
@@ -134,13 +149,28 @@ def make(server: LidoServer) -> Reviews:
         outcome_of,
         editor_can,
         opened,
+        Shelf(_shelf(server)),
     )
 
 
+def _shelf(server: LidoServer) -> Path:
+    return server.home.root / "reviews"
+
+
 async def recover(server: LidoServer) -> None:
-    """Puts back what a crash interrupted. Costs nothing where there is no journal."""
-    if not await asyncio.to_thread(server.home.journal.is_dir):
+    """Puts back what a crash interrupted, and takes up what was left undecided. Costs nothing where there is
+    neither."""
+    if await asyncio.to_thread(server.home.journal.is_dir):
+        await _recover_edits(server)
+    await server.configured.wait()
+    if not await asyncio.to_thread(_shelf(server).is_dir):
         return
+    for review in await server.reviews.restore():
+        if not has_own_review(server):  # others ask by lido/review/list
+            server.spawn(_offer(server, review, again=True), "offer review again")
+
+
+async def _recover_edits(server: LidoServer) -> None:
     from lido.edits.journal import Journal
 
     journal = Journal(server.home.journal)
@@ -160,12 +190,31 @@ def real(path: Path) -> str:
     return os.path.realpath(path)
 
 
+def place(document: Document) -> str | None:
+    """What reviews call a document: its real path, or its URI where it was never saved. None for what edits
+    do not reach: notebooks' cells, remote files."""
+    if document.uri.startswith("untitled:"):
+        return os.fspath(Path(document.uri))
+    if document.path is None or not document.uri.startswith("file:"):
+        return None
+    return real(document.path)
+
+
+def _open_at(server: LidoServer) -> dict[str, Document]:
+    return {path: d for d in server.documents.open_documents() if (path := place(d)) is not None}
+
+
 def _uri(server: LidoServer, path: str) -> str:
     """As the editor calls it, where it has it open."""
-    document = next(
-        (d for d in server.documents.open_documents() if d.path is not None and real(d.path) == path), None
-    )
+    document = _open_at(server).get(path)
     return document.uri if document else to_uri(path)
+
+
+def _catch_up(server: LidoServer) -> None:
+    """A document may have been opened with another text than the file had when its review was made."""
+    for path, document in _open_at(server).items():
+        if server.reviews.concerns(path):
+            server.reviews.document_changed(path, document.text)
 
 
 def encode(server: LidoServer, review: Review) -> m.Review:
@@ -223,7 +272,7 @@ def abilities(client: lsp.ClientCapabilities) -> Abilities:
 async def _in_thread(server: LidoServer, operations: Sequence[Operation], label: str) -> lsp.WorkspaceEdit:
     from lido.edits.files import Refused
 
-    snapshots = {real(d.path): d for d in server.documents.open_documents() if d.path is not None}
+    snapshots = _open_at(server)
     for operation in operations:
         document = snapshots.get(operation.path)
         if document is not None and operation.kind == "edit" and document.text != operation.text:
@@ -342,14 +391,30 @@ class _Feature:
         except UnknownReviewError:
             raise RequestFailed("There is no such review in this session.") from None
 
+    async def undecided(self) -> list[m.Review]:
+        reviews: Reviews | None = self._server.__dict__.get("reviews")
+        if reviews is None:
+            return []
+        _catch_up(self._server)
+        found = [review for review in reviews.all() if review.open]
+        return await asyncio.to_thread(lambda: [encode(self._server, review) for review in found])
+
     def pending(self, review_id: str) -> list[str]:
         review = self.get(review_id)
         return [hunk.id for file in review.files for hunk in file.hunks if hunk.state == "pending"]
 
     async def decide(
-        self, review_id: str, hunk_ids: Sequence[str], decision: Decision, *, preview: bool = False
+        self,
+        review_id: str,
+        hunk_ids: Sequence[str],
+        decision: Decision,
+        *,
+        preview: bool = False,
+        take: bool = False,
     ) -> m.ReviewDecided:
-        outcomes = await self._server.reviews.decide(review_id, hunk_ids, decision, preview=preview)
+        outcomes = await self._server.reviews.decide(
+            review_id, hunk_ids, decision, preview=preview, take=take
+        )
         review = self.get(review_id)
         result = []
         for outcome in outcomes:
@@ -368,10 +433,12 @@ class _Feature:
             restored=[_uri(self._server, path) for path in undone.restored], failed=list(undone.failed)
         )
 
-    async def command(self, review_id: str, hunk_ids: Sequence[str], decision: Decision) -> Any:
+    async def command(
+        self, review_id: str, hunk_ids: Sequence[str], decision: Decision, *, take: bool = False
+    ) -> Any:
         """Decides for a person who sees no answer: what went wrong is shown."""
         self.get(review_id)
-        decided = await self.decide(review_id, hunk_ids, decision)
+        decided = await self.decide(review_id, hunk_ids, decision, take=take)
         problems = {h.message for h in decided.hunks if h.message and h.state in ("failed", "conflict")}
         if problems:
             self._server.window_show_message(
@@ -387,9 +454,11 @@ class _Feature:
     def lenses(self, uri: str) -> list[lsp.CodeLens]:
         document = self._server.document(uri)
         reviews: Reviews | None = self._server.__dict__.get("reviews")
-        if document is None or document.path is None or reviews is None or has_own_review(self._server):
+        path = place(document) if document is not None else None
+        if document is None or path is None or reviews is None or has_own_review(self._server):
             return []
-        path = real(document.path)
+        if reviews.concerns(path):
+            reviews.document_changed(path, document.text)
         found: list[lsp.CodeLens] = []
         for review in reviews.all():
             for file in review.files:
@@ -408,7 +477,12 @@ class _Feature:
     @staticmethod
     def _choices(hunk: ReviewHunk) -> list[tuple[str, str]]:
         if hunk.state == "conflict":
-            return [("Lido: changed meanwhile — drop", REJECT), ("next", NEXT)]
+            return [
+                ("Lido: changed meanwhile — show both", SHOW),
+                ("take proposed", TAKE),
+                ("drop", REJECT),
+                ("next", NEXT),
+            ]
         return [(f"Lido: accept “{hunk.description}”", ACCEPT), ("reject", REJECT), ("next", NEXT)]
 
     async def next(self, review_id: str, after: str | None) -> None:
@@ -424,59 +498,95 @@ class _Feature:
             )
             return
         file, hunk = found
-        span = self._server.range(Document.of(file.current or ""), hunk.start, hunk.start)
         if file.kind == "create":
             await self.show_diff(review_id)
             return
-        await self._server.window_show_document_async(
-            lsp.ShowDocumentParams(_uri(self._server, file.path), take_focus=True, selection=span)
+        span = self._server.range(Document.of(file.current or ""), hunk.start, hunk.start)
+        name = self._server.files.name(Path(file.path))
+        await _show(
+            self._server,
+            lsp.ShowDocumentParams(_uri(self._server, file.path), take_focus=True, selection=span),
+            f"the next change is in {name}, line {span.start.line + 1}",
         )
 
     async def show_diff(self, review_id: str) -> None:
         await show_diff(self._server, self.get(review_id))
 
 
+async def _show(server: LidoServer, params: lsp.ShowDocumentParams, otherwise: str) -> None:
+    """Shows a document; says where to look in an editor that does not do that when asked, or won't."""
+    window = server.client_capabilities.window
+    if window and window.show_document and window.show_document.support:
+        shown = await server.window_show_document_async(params)
+        if shown is not None and shown.success:
+            return
+    server.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Info, f"Lido: {otherwise}."))
+
+
 async def show_diff(server: LidoServer, review: Review) -> None:
     """Opens what is undecided as a unified diff, a file in Lido's own folder."""
 
     def write() -> Path:
-        from lido.edits.hunks import apply_edits, unified_diff
-        from lido.workspace.documents import Edit
+        import tempfile
 
-        parts = [f"{review.title}\n\n"] if review.title else []
-        for file in review.files:
-            name = server.files.name(Path(file.path))
-            pending = [h for h in file.hunks if h.state == "pending"]
-            before = file.current or ""
-            after = apply_edits(before, [Edit(h.start, h.end, h.new) for h in pending])
-            if file.new_path:
-                parts.append(f"rename from {name}\nrename to {server.files.name(Path(file.new_path))}\n")
-            parts.append(unified_diff(name, before, after))
-        path = server.home.cache / "reviews" / f"{review.id}.diff"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes("".join(parts).encode("utf-8", "replace"))
-        return path
+        folder = server.home.cache / "reviews"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder)  # nobody else's to read
+        with os.fdopen(handle, "wb") as file:
+            file.write(as_diff(review, lambda path: server.files.name(Path(path))).encode("utf-8", "replace"))
+        return Path(name).replace(folder / f"{review.id}.diff")
 
     path = await asyncio.to_thread(write)
-    window = server.client_capabilities.window
-    if window and window.show_document and window.show_document.support:
-        await server.window_show_document_async(lsp.ShowDocumentParams(to_uri(path), take_focus=True))
-    else:
-        server.window_show_message(
-            lsp.ShowMessageParams(lsp.MessageType.Info, f"Lido: the diff is in {path}")
-        )
+    await _show(server, lsp.ShowDocumentParams(to_uri(path), take_focus=True), f"the diff is in {path}")
 
 
-async def _offer(server: LidoServer, review: Review) -> None:
-    """Asks, in an editor that knows nothing of reviews, what to do with a new one."""
-    count = sum(len(file.hunks) for file in review.files)
-    files = len(review.files)
+def as_diff(review: Review, name: Callable[[str], str]) -> str:
+    """What is undecided, as a unified diff. `name(path)` is what people call a file.
+
+    Hunks in conflict come after the others of their file, each under a line that says so: what stands there
+    now with "-", what is proposed with "+".
+    """
+    from lido.edits.hunks import apply_edits, unified_diff
+    from lido.edits.review import taking
+    from lido.workspace.documents import Edit
+
+    parts = [f"{review.title}\n\n"] if review.title else []
+    for file in review.files:
+        called, before = name(file.path), file.current or ""
+        pending = [h for h in file.hunks if h.state == "pending"]
+        if file.new_path and any(h.whole for h in pending):
+            parts.append(f"rename from {called}\nrename to {name(file.new_path)}\n")
+        parts.append(unified_diff(called, before, apply_edits(before, [Edit(*_span(h)) for h in pending])))
+        for hunk in file.hunks:
+            if hunk.state != "conflict":
+                continue
+            edit = taking(file, hunk)
+            line = before.count("\n", 0, edit.start) + 1
+            parts.append(
+                f"\n{called}, line {line}: changed meanwhile, so this is not applied unless you say so "
+                "(-: now, +: proposed).\n"
+            )
+            both = unified_diff(called, before, apply_edits(before, [edit]))
+            parts.append(both or "Both texts are the same by now.\n")
+    return "".join(parts)
+
+
+def _span(hunk: ReviewHunk) -> tuple[int, int, str]:
+    return hunk.start, hunk.end, hunk.new
+
+
+async def _offer(server: LidoServer, review: Review, again: bool = False) -> None:
+    """Asks, in an editor that knows nothing of reviews, what to do with a new one, or with one that was left
+    undecided when the server ended."""
+    counts = [sum(h.state in ("pending", "conflict") for h in file.hunks) for file in review.files]
+    count, files = sum(counts), sum(map(bool, counts))
     choices = ("Show the changes", "Accept all", "Reject all")
     what = f"{count} change{'s' * (count != 1)} in {files} file{'s' * (files != 1)}"
+    said = f"{what} {'are' if count != 1 else 'is'} still undecided" if again else f"Lido proposes {what}"
     answer = await server.window_show_message_request_async(
         lsp.ShowMessageRequestParams(
             lsp.MessageType.Info,
-            f"Lido proposes {what}: {review.title}",
+            f"{'Lido: ' if again else ''}{said}: {review.title}",
             [lsp.MessageActionItem(choice) for choice in choices],
         )
     )

@@ -61,6 +61,7 @@ METHODS = (
     Method("lido/plan/answer", "request", m.PlanAnswer),
     Method("lido/plan/cancel", "request", m.PlanRef),
     Method("lido/plan/update", "notification", m.PlanUpdate, to_client=True),
+    Method("lido/review/list", "request", m.ReviewList, m.Review, many=True),
     Method("lido/review/get", "request", m.ReviewRef, m.Review),
     Method("lido/review/decide", "request", m.ReviewDecide, m.ReviewDecided),
     Method("lido/review/undo", "request", m.ReviewRef, m.ReviewUndone),

@@ -156,6 +156,8 @@ class LidoServer(LanguageServer):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._status: m.Status | None = None
         self._told: set[str] = set()
+        self._failing: set[str] = set()
+        """Models whose failure was told, until they answer again."""
         self.configured = asyncio.Event()
         self.session = uuid7()
         self.user = ""
@@ -170,6 +172,8 @@ class LidoServer(LanguageServer):
         self.file_listeners: list[Callable[[], None]] = []
         """Told, once things are quiet, that files changed on disk."""
         self._files_changed: asyncio.TimerHandle | None = None
+        self.recovering: asyncio.Task[None] | None = None
+        """Puts right what the server before this one left."""
         super().__init__(
             "lido",
             lido.__version__,
@@ -299,10 +303,16 @@ class LidoServer(LanguageServer):
         return completion.make(self)
 
     def opened(self, path: Path) -> str | None:
-        """The text of the document that the editor has open for `path`. From any thread."""
+        """The text of the document that the editor has open for `path`, the URI where it was never saved.
+        From any thread."""
         real = os.path.realpath(path)
         for document in self.documents.open_documents():
-            if document.path and (document.path == path or os.path.realpath(document.path) == real):
+            if document.uri.startswith("untitled:"):
+                if Path(document.uri) == path:
+                    return document.text
+            elif not document.uri.startswith("file:"):
+                continue  # a notebook's cell goes by the notebook's path
+            elif document.path and (document.path == path or os.path.realpath(document.path) == real):
                 return document.text
         return None
 
@@ -422,7 +432,7 @@ class LidoServer(LanguageServer):
             self.spawn(
                 asyncio.to_thread(attribution.recover, self.home.events, self._sessions), "recover events"
             )
-        self.spawn(review.recover(self), "recover edits")
+        self.recovering = self.spawn(review.recover(self), "recover edits")
         self._send_events(new.events)
 
     def _send_events(self, events: configuration.EventSettings) -> None:
@@ -470,19 +480,25 @@ class LidoServer(LanguageServer):
 
     def update_status(self) -> None:
         """Works out the status from the models as last seen and sends it where it changed."""
-        found = self.models.statuses() if "models" in self.__dict__ else []
-        models = [
-            m.ModelStatus(
-                name=s.name,
-                provider=s.provider,
-                model=s.model,
-                state=s.state,
-                message=s.message,
-                tokens_per_second=s.tokens_per_second,
-            )
-            for s in found
-        ]
+        if "models" in self.__dict__:
+            models = [
+                m.ModelStatus(
+                    name=s.name,
+                    provider=s.provider,
+                    model=s.model,
+                    state=s.state,
+                    message=s.message,
+                    tokens_per_second=s.tokens_per_second,
+                )
+                for s in self.models.statuses()
+            ]
+        else:  # none was needed so far
+            models = [
+                m.ModelStatus(name=name, provider=model.provider, model=model.model, state="ready")
+                for name, model in self.settings.models.items()
+            ]
         bad = next((s for s in models if s.state == "error"), None)
+        self._failing &= {s.name for s in models if s.state == "error"}
         if not self.settings.completion.enabled:
             status = m.Status(state="off", message="Completions are switched off", models=models)
         elif bad is not None:
@@ -494,9 +510,11 @@ class LidoServer(LanguageServer):
         self.set_status(status)
 
     def model_failed(self, error: ModelError, *, tell: bool) -> None:
-        """A model failed: the status says so; a message only where the person asked, and each once."""
+        """A model failed: the status says so; a message only where the person asked, and one for each
+        outage, whatever faces it shows."""
         self.update_status()
-        if tell:
+        if tell and error.backend not in self._failing:
+            self._failing.add(error.backend)
             self.tell(f"Lido: {error}", lsp.MessageType.Warning)
 
     def tell(self, message: str, kind: lsp.MessageType = lsp.MessageType.Info) -> None:
@@ -544,6 +562,8 @@ class LidoServer(LanguageServer):
                     await asyncio.wait_for(services[name].close(), 5)
                 except TimeoutError:
                     log.warning("%s did not close in time", name)
+        if "reviews" in services:
+            await asyncio.to_thread(self.reviews.close)
         if "chat" in services:
             await services["chat"].store.close()
         if "tracker" in services:

@@ -220,6 +220,10 @@ export interface Review {
   files: ReviewFile[];
 }
 
+/** `lido/review/list`: what is undecided, also from before the server was started. */
+export interface ReviewList {
+}
+
 export interface ReviewDecide {
   reviewId: string;
   hunkIds: string[];
@@ -345,6 +349,7 @@ export interface Requests {
   'lido/plan/start': { params: PlanStart; result: PlanStarted };
   'lido/plan/answer': { params: PlanAnswer; result: null };
   'lido/plan/cancel': { params: PlanRef; result: null };
+  'lido/review/list': { params: ReviewList; result: Review[] };
   'lido/review/get': { params: ReviewRef; result: Review };
   'lido/review/decide': { params: ReviewDecide; result: ReviewDecided };
   'lido/review/undo': { params: ReviewRef; result: ReviewUndone };
