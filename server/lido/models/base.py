@@ -120,6 +120,7 @@ ErrorKind = Literal[
     "bad_answer",
     "engine",
     "busy",
+    "paused",
 ]
 
 

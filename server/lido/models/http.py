@@ -43,7 +43,8 @@ ENCODINGS = {"", "identity", "gzip", "deflate"}
 
 class Breaker:
     """Stops asking a backend that keeps failing: after three failures in a row it is left alone for a
-    while (1 s, doubling to 30 s), then one request is let through to see."""
+    while (1 s, doubling to 30 s), then one request is let through to see. An answer that breaks off is a
+    failure too; only a whole one, or one of which enough was read, shows that all is well."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -58,13 +59,17 @@ class Breaker:
         wait = self._until - self._clock()
         if wait > 0 or self._probing:
             raise ModelError(
-                "unreachable",
-                f"The model {backend!r} failed {self._failures} times in a row and is left alone for now.",
+                "paused",
+                f"The model {backend!r} keeps failing and is left alone for a moment.",
                 "`lido doctor` shows why.",
                 retry_after=max(wait, 1.0),
                 backend=backend,
             )
         self._probing = True
+
+    def answering(self) -> None:
+        """The first word came: it is there again, and others need not wait for the last word."""
+        self._probing = False
 
     def succeeded(self) -> None:
         self._failures, self._probing = 0, False
@@ -251,6 +256,7 @@ class Endpoint:
         Raises ModelError. Retried with jitter only before the first event.
         """
         self.breaker.check(self.name)
+        spoke = False
         try:
             async with asyncio.timeout(self._settings.timeouts.total), self._slots.held(urgent):
                 attempt, fresh_key = 0, False
@@ -258,7 +264,9 @@ class Endpoint:
                     try:
                         async with aclosing(self._attempt(path, body, fresh_key)) as events:
                             async for event in events:
-                                self.breaker.succeeded()
+                                if not spoke:
+                                    spoke = True
+                                    self.breaker.answering()
                                 yield event
                         self.breaker.succeeded()
                         return
@@ -291,8 +299,14 @@ class Endpoint:
                 self.breaker.succeeded()
             raise
         except (GeneratorExit, asyncio.CancelledError):
-            self.breaker.abandoned()
+            if spoke:
+                self.breaker.succeeded()
+            else:
+                self.breaker.abandoned()
             await self._close_orphans()
+            raise
+        except Exception:
+            self.breaker.abandoned()
             raise
 
     async def _close_orphans(self) -> None:

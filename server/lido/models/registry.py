@@ -109,6 +109,8 @@ class Models:
         self._on_status = on_status
         self._backends: dict[str, Backend] = {}
         self._last_error: dict[str, str] = {}
+        self._broke_off: set[str] = set()
+        """Whose last answer broke off; their next first word proves nothing."""
         self._pace: dict[str, float] = {}
 
     async def configure(self, settings: Settings) -> None:
@@ -184,14 +186,26 @@ class Models:
                     async for chunk in chunks:
                         if not begun:
                             begun = True
-                            self._heard(backend.name, "")
+                            if backend.name not in self._broke_off:
+                                self._heard(backend.name, "")
                         pace.saw(chunk)
                         yield backend, chunk
+                self._broke_off.discard(backend.name)
+                self._heard(backend.name, "")
                 return
+            except (GeneratorExit, asyncio.CancelledError):
+                if begun:  # enough was read
+                    self._broke_off.discard(backend.name)
+                    self._heard(backend.name, "")
+                raise
             except ModelError as error:
                 if not error.backend:
                     error.backend = backend.name
-                self._heard(backend.name, str(error))
+                if begun:
+                    self._broke_off.add(backend.name)
+                # Why it is left alone says more than that it is.
+                if error.kind != "paused" or not self._last_error.get(backend.name):
+                    self._heard(backend.name, str(error))
                 if begun or position == len(backends) - 1:
                     raise
             finally:
