@@ -30,6 +30,7 @@ class Collector:
     database: str
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -41,7 +42,7 @@ class Collector:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "lido", "collect", "--port", str(self.port)]
-        self.process = subprocess.Popen([*command, "--database", self.database])
+        self.process = subprocess.Popen([*command, "--database", self.database, *self.options])
         self.wait()
 
     def wait(self, seconds: float = 20) -> None:
@@ -141,6 +142,12 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def collector_process() -> Callable[..., Collector]:
+    """One of the test's own, not started: its database and options of the command."""
+    return lambda database, *options: Collector(database, options=options)
 
 
 @pytest.fixture

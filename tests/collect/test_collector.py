@@ -345,3 +345,58 @@ def test_what_was_acknowledged_outlives_a_kill(collector, event):
     collector.start()
     (row,) = get(collector, admin, "/v1/metrics", since=SINCE).json()["rows"]
     assert row["shown"] == 50
+
+
+# ---------------------------------------------------------------------- the page
+
+
+def test_a_browser_signs_in_with_a_readers_token_and_out_again(collector, event):
+    writer, reader = collector.token("w", team="core"), collector.token("r", "reader", "core")
+    admin = collector.token("a", "admin")
+    post(collector, writer, [event()])
+    with httpx.Client(base_url=collector.url) as browser:
+        page = browser.get("/")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        for name in ("app.js", "app.css", "uPlot.iife.min.js", "uPlot.min.css"):
+            assert f"dashboard/{name}" in page.text
+            assert browser.get(f"/dashboard/{name}").status_code == 200
+        assert browser.get("/dashboard/../../../../etc/passwd").status_code == 404
+        assert browser.get("/dashboard/__init__.py").status_code == 404
+        assert browser.get("/v1/metrics").status_code == 401
+        for wrong, status in (("nonsense", 401), (writer, 403), ("é", 401), ("", 401)):
+            assert browser.post("/v1/session", json={"token": wrong}).status_code == status
+        for body in (b"", b"[]", b"{", b'{"token": 1}'):
+            headers = {"Content-Type": "application/json"}
+            assert browser.post("/v1/session", content=body, headers=headers).status_code == 400
+        form = browser.post("/v1/session", data={"token": reader})
+        assert form.status_code == 415, "another site's form could send this"
+        assert "cookie" not in str(form.headers)
+
+        answer = browser.post("/v1/session", json={"token": reader})
+        assert answer.json() == {"name": "r", "role": "reader", "teams": ["core"]}
+        cookie = answer.headers["set-cookie"]
+        assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", "Path=/"))
+        (row,) = browser.get("/v1/metrics", params={"since": SINCE, "by": "team"}).json()["rows"]
+        assert (row["team"], row["shown"]) == ("core", 1)
+        assert browser.get("/v1/audit").status_code == 403
+
+        assert browser.delete("/v1/session").status_code == 204
+        assert browser.get("/v1/metrics").status_code == 401
+        browser.post("/v1/session", json={"token": admin})
+        assert browser.post("/v1/events", json=[event()]).status_code == 401, "a cookie only reads"
+        assert browser.get("/v1/metrics").status_code == 200
+        collector.lido("token", "revoke", "a")
+        assert browser.get("/v1/metrics").status_code == 401
+
+
+def test_no_answer_is_kept_or_framed(collector):
+    reader = collector.token("r", "reader", "core")
+    for answer in (
+        get(collector, reader, "/v1/metrics"),
+        get(collector, "wrong", "/metrics"),
+        get(collector, reader, "/no"),
+    ):
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]

@@ -64,6 +64,7 @@ def serve(
     database: Database = "",
     certificate: Annotated[str, typer.Option(help="TLS certificate, PEM.")] = "",
     key: Annotated[str, typer.Option(help="The certificate's key, PEM.")] = "",
+    requests_per_minute: Annotated[int, typer.Option(min=1, help="What each token may ask at most.")] = 1200,
 ) -> None:
     """Run the collector until it is interrupted."""
     if context.invoked_subcommand:
@@ -78,7 +79,7 @@ def serve(
             "No token may write yet: lido collect token add NAME --role writer --team TEAM", file=sys.stderr
         )
     uvicorn.run(
-        build(store),
+        build(store, requests_per_minute),
         host=host,
         port=port,
         ssl_certfile=certificate or None,

@@ -7,23 +7,29 @@ import gzip
 import io
 import json
 import logging
+import math
+import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import lido
 from lido.collect import copilot
 from lido.collect.store import Role, Store, Token
+from lido.events import dashboard
 from lido.events.metrics import DIMENSIONS, FILTERS, UnknownDimensionError, since
 from lido.events.schema import COLUMNS, Event, utc
 
@@ -38,6 +44,11 @@ MAX_EVENTS = 5000
 MAX_WORD = 500
 """Characters of any member but `text`."""
 MAX_TEXT = 100_000
+REQUESTS = 1200
+"""Requests a minute that a token may make, unless told otherwise."""
+STRANGERS = 60
+"""Requests a minute without a valid token that an address is answered, and the audit log notes."""
+COOKIE = "lido"
 
 _EVENT = TypeAdapter(Event)
 
@@ -50,20 +61,51 @@ class Refused(Exception):  # noqa: N818 - an answer, not a defect
         self.status, self.message, self.headers = status, message, headers
 
 
+READERS: tuple[Role, ...] = ("reader", "admin")
 Handler = Callable[[Request, Store, Token], Awaitable[Response]]
 
 
-def build(store: Store) -> Starlette:
+class Limits:
+    """At most `per_minute` requests of each name, or as many at once (a token bucket). For one thread."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._most, self._rate = float(per_minute), per_minute / 60
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def wait(self, name: str) -> float:
+        """Seconds after which the next request is welcome; 0 where this one is, which then counts."""
+        now = time.monotonic()
+        if len(self._left) > 10_000:
+            self._left = {
+                each: (left, at)
+                for each, (left, at) in self._left.items()
+                if left + (now - at) * self._rate < self._most
+            }
+        left, at = self._left.get(name, (self._most, now))
+        left = min(self._most, left + (now - at) * self._rate)
+        self._left[name] = (left - 1 if left >= 1 else left, now)
+        return 0.0 if left >= 1 else (1 - left) / self._rate
+
+
+def build(store: Store, requests_per_minute: int = REQUESTS) -> Starlette:
     """The application on `store`, whose tables are there."""
+    doors = _Doors(store, Limits(requests_per_minute), Limits(STRANGERS))
 
     def route(path: str, handler: Handler, roles: tuple[Role, ...], method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
-            token = await _authorised(request, store, roles)
+            token = await doors.authorised(request, _secret(request), roles)
             return await handler(request, store, token)
 
         return Route(path, endpoint, methods=[method])
 
-    reading: tuple[Role, ...] = ("reader", "admin")
+    async def sign_in(request: Request) -> Response:
+        secret = await _offered(request)
+        token = await doors.authorised(request, secret, READERS)
+        # The token itself is the cookie: a revoked one is out at once, and nothing is kept here.
+        await asyncio.to_thread(store.note, token.name, "signed in")
+        answer = JSONResponse({"name": token.name, "role": token.role, "teams": token.teams})
+        answer.set_cookie(COOKIE, secret, **_cookie(request))
+        return answer
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -73,14 +115,19 @@ def build(store: Store) -> Starlette:
     return Starlette(
         routes=[
             route("/v1/events", _post_events, ("writer", "admin"), "POST"),
-            route("/v1/metrics", _get_metrics, reading),
+            route("/v1/metrics", _get_metrics, READERS),
             route("/v1/audit", _get_audit, ("admin",)),
-            route("/metrics", _get_prometheus, reading),
-            route("/orgs/{org}/copilot/metrics", _get_copilot, reading),
-            route("/orgs/{org}/team/{team}/copilot/metrics", _get_copilot, reading),
+            route("/metrics", _get_prometheus, READERS),
+            route("/orgs/{org}/copilot/metrics", _get_copilot, READERS),
+            route("/orgs/{org}/team/{team}/copilot/metrics", _get_copilot, READERS),
+            Route("/v1/session", sign_in, methods=["POST"]),
+            Route("/v1/session", _sign_out, methods=["DELETE"]),
+            Route("/", _get_page),
+            Route("/dashboard/{name}", _get_page),
             Route("/openapi.json", _get_openapi),
             Route("/healthz", _healthy(store)),
         ],
+        middleware=[Middleware(_Headers)],
         exception_handlers={
             Refused: _refused,
             sa.exc.SQLAlchemyError: _unavailable,
@@ -91,26 +138,88 @@ def build(store: Store) -> Starlette:
     )
 
 
+class _Headers:
+    """Every answer forbids what the page does not need."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(dashboard.HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
 # ---------------------------------------------------------------------- who asks
 
 
-async def _authorised(request: Request, store: Store, roles: tuple[Role, ...]) -> Token:
+def _secret(request: Request) -> str:
+    """From the header; a browser that signed in has it in its cookie, which only reads."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    token = None
-    if scheme.lower() == "bearer" and 0 < len(secret.strip()) < 200:
-        token = await asyncio.to_thread(store.token, secret.strip())
-    who = token.name if token else "unknown"
-    if token is None or token.role not in roles:
+    if scheme.lower() == "bearer":
+        return secret.strip()
+    return request.cookies.get(COOKIE, "") if request.method == "GET" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    store: Store
+    tokens: Limits
+    strangers: Limits
+
+    async def authorised(self, request: Request, secret: str, roles: tuple[Role, ...]) -> Token:
+        token = None
+        if 0 < len(secret) < 200:
+            token = await asyncio.to_thread(self.store.token, secret)
         address = request.client.host if request.client else "?"
-        await asyncio.to_thread(
-            store.note, who, "refused", f"{request.method} {request.url.path} from {address}"
-        )
+        wait = self.tokens.wait(token.name) if token else self.strangers.wait(address)
+        if wait:
+            seconds = str(math.ceil(wait))
+            raise Refused(429, f"Too many requests; again in {seconds} s.", {"Retry-After": seconds})
+        if token is None or token.role not in roles:
+            detail = f"{request.method} {request.url.path} from {address}"
+            who = token.name if token else "unknown"
+            await asyncio.to_thread(self.store.note, who, "refused", detail)
         if token is None:
             raise Refused(
                 401, "A valid token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"}
             )
-        raise Refused(403, f"A {token.role} may not do this; it takes: {', '.join(roles)}.")
-    return token
+        if token.role not in roles:
+            raise Refused(403, f"A {token.role} may not do this; it takes: {', '.join(roles)}.")
+        return token
+
+
+async def _offered(request: Request) -> str:
+    """The token of ``{"token": …}``. JSON alone: no other site's form can send that."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise Refused(415, "Content-Type application/json is wanted.")
+    try:
+        asked = json.loads(await _body(request))
+    except (ValueError, RecursionError):
+        raise Refused(400, "The body is not JSON.") from None
+    secret = asked.get("token") if isinstance(asked, dict) else None
+    if not isinstance(secret, str):
+        raise Refused(400, '{"token": "…"} is wanted.')
+    return secret.strip() if secret.isascii() else ""
+
+
+async def _sign_out(request: Request) -> Response:
+    answer = Response(status_code=204)
+    answer.delete_cookie(COOKIE, **_cookie(request))
+    return answer
+
+
+def _cookie(request: Request) -> Any:
+    return {"httponly": True, "samesite": "strict", "secure": request.url.scheme == "https", "path": "/"}
+
+
+async def _get_page(request: Request) -> Response:
+    """The page holds no numbers; it asks for them."""
+    found = dashboard.file(request.path_params.get("name", "index.html"))
+    return Response(found[0], media_type=found[1]) if found else await _missing(request, KeyError())
 
 
 # ---------------------------------------------------------------------- events in
@@ -327,6 +436,7 @@ def openapi() -> dict[str, Any]:
         "400": _problem("what is wrong with the request"),
         "401": _problem("no valid token"),
         "403": _problem("the token's role does not allow it"),
+        "429": _problem("more requests than the token may make; Retry-After says when to come again"),
         "503": _problem("the database cannot be reached; try again"),
     }
     span = [

@@ -13,8 +13,10 @@ import json
 import logging
 import random
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +101,17 @@ def done(path: Path, ids: list[str]) -> None:
         database.close()
 
 
+def asked_wait(response: httpx.Response) -> float:
+    """Seconds that an answer's Retry-After (RFC 9110, 10.2.3) asks for, an hour at most; 0 where it does
+    not."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(min(3600, int(text[:9])))
+    with suppress(ValueError):
+        return min(3600.0, max(0.0, parsedate_to_datetime(text).timestamp() - time.time()))
+    return 0.0
+
+
 class Uploader:
     """Sends until it is cancelled. `tell` gets a sentence, once, where the collector refuses."""
 
@@ -118,6 +131,7 @@ class Uploader:
         wait = EVERY
         async with httpx.AsyncClient(timeout=30, follow_redirects=False) as client:
             while True:
+                least = 0.0
                 try:
                     with lock:
                         while await self.send(client):
@@ -133,7 +147,10 @@ class Uploader:
                 except (httpx.HTTPError, sqlite3.Error, OSError, ValueError) as error:
                     log.warning("events not sent: %s", type(error).__name__)
                     wait = min(LONGEST, 2 * wait)
-                await asyncio.sleep(wait * random.uniform(0.8, 1.2))
+                    if isinstance(error, httpx.HTTPStatusError):
+                        least = asked_wait(error.response)
+                # Not all machines of a team at the same moment.
+                await asyncio.sleep(max(least * random.uniform(1, 1.2), wait * random.uniform(0.8, 1.2)))
 
     async def send(self, client: httpx.AsyncClient) -> int:
         """One batch; how many events it had. Raises httpx.HTTPError, RefusedError, sqlite3.Error."""

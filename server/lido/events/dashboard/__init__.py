@@ -3,7 +3,8 @@
 `file` gives the page and what it loads, `HEADERS` what each answer carries. The page asks
 ``v1/metrics?by=…&since=…&until=…&min_people=…`` beside itself, with ``language=…`` and the like to look
 at one group, and takes ``{"rows": […]}`` as `lido.events.metrics.rows` gives them. Where it is answered 401,
-it asks the person for a token and sends that as ``Authorization: Bearer``.
+it asks the person for a token, and posts that as ``{"token": …}`` to ``v1/session``, which sets a cookie;
+``DELETE v1/session`` takes that back.
 """
 
 from __future__ import annotations

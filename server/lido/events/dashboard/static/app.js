@@ -53,12 +53,15 @@ async function rows(by, now) {
   const query = new URLSearchParams({ by, since: `${now.from}T00:00:00Z`, until: `${iso(Date.parse(now.to) + DAY)}T00:00:00Z` });
   if (Number(now.people) > 0) query.set("min_people", now.people);
   for (const [name, value] of Object.entries(now.only)) query.set(name, value);
-  const token = sessionStorage.getItem("lido-token");
-  const answer = await fetch(`v1/metrics?${query}`, { headers: token ? { Authorization: `Bearer ${token}` } : {} });
+  const answer = await fetch(`v1/metrics?${query}`);
   if (answer.status === 401 || answer.status === 403) throw new NoToken();
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.error || `the server answered ${answer.status}`);
-  return body.rows;
+  return (await body(answer)).rows;
+}
+
+async function body(answer) {
+  const found = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(found.error || `the server answered ${answer.status}`);
+  return found;
 }
 
 // ---------------------------------------------------------------- what is shown
@@ -72,7 +75,7 @@ async function show() {
   try {
     const [all, days, groups] = await Promise.all([rows("", now), rows("day", now), rows(now.by, now)]);
     if (mine !== turn) return;
-    $("token").hidden = true;
+    signedIn();
     if (!all.length || !(all[0].shown || all[0].requests)) {
       $("numbers").hidden = true;
       say(Number(now.people) > 0 ? "Nothing that so many people share in this span." : "Nothing was shown in this span.");
@@ -89,9 +92,11 @@ async function show() {
   } catch (error) {
     if (mine !== turn) return;
     if (error instanceof NoToken) {
+      localStorage.removeItem("lido-reader");
+      signedIn();
       $("token").hidden = false;
       $("numbers").hidden = true;
-      say("These numbers are for people with a token.");
+      say("These numbers are for people with a reader's token.");
       $("token").querySelector("input").focus();
     } else say(`The numbers cannot be read: ${error.message}. `, true);
   } finally {
@@ -103,6 +108,14 @@ function say(text, problem = false) {
   $("status").textContent = text;
   $("status").classList.toggle("problem", problem);
   if (problem) $("status").append(element("button", { type: "button", onclick: show }, "Try again"));
+}
+
+// The cookie is out of a script's reach; the name alone says that there is one.
+function signedIn() {
+  const name = localStorage.getItem("lido-reader");
+  $("token").hidden = true;
+  $("reader").hidden = !name;
+  $("reader").querySelector("span").textContent = name || "";
 }
 
 function controls(now) {
@@ -277,8 +290,22 @@ for (const button of document.querySelectorAll("[data-days]")) {
 $("range").addEventListener("submit", (event) => event.preventDefault());
 $("token").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem("lido-token", event.target.querySelector("input").value);
-  show();
+  const input = event.target.querySelector("input");
+  const asked = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token: input.value }) };
+  fetch("v1/session", asked).then(body).then((reader) => {
+    localStorage.setItem("lido-reader", reader.name);
+    input.value = "";
+    show();
+  }).catch((error) => {
+    say(`That did not work: ${error.message}`);
+    input.select();
+  });
+});
+$("leave").addEventListener("click", () => {
+  fetch("v1/session", { method: "DELETE" }).then(() => {
+    localStorage.removeItem("lido-reader");
+    show();
+  });
 });
 window.addEventListener("hashchange", show);
 window.addEventListener("resize", () => {
