@@ -21,14 +21,31 @@ export class Reviews implements vscode.Disposable {
         }
       }),
       session.onState((now) => {
-        if (now !== 'running') {
-          // Its reviews were the server's; the next one knows nothing of them.
+        if (now === 'running') {
+          void this.resume();
+        } else {
+          // Its reviews were the server's; the next one says what is still undecided.
           for (const id of [...this.found.keys()]) {
             this.close(id);
           }
         }
       }),
     );
+    if (session.state === 'running') {
+      void this.resume();
+    }
+  }
+
+  /** Lists what was left undecided when the server before this one ended. */
+  private async resume(): Promise<void> {
+    try {
+      for (const review of await this.session.request('lido/review/list', {})) {
+        this.found.set(review.reviewId, review);
+        this.changed.fire(review.reviewId);
+      }
+    } catch (error) {
+      this.session.log.warn(`reviews from before: ${String(error)}`);
+    }
   }
 
   dispose(): void {
