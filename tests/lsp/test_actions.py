@@ -64,6 +64,7 @@ async def test_each_place_offers_what_can_be_done_there(client: Client) -> None:
         "Lido: explain this",
         "Lido: document this",
         "Lido: write tests for this",
+        "Lido: say here what to do",
     ]
     assert "Lido: do “multiply instead”" in await actions(client, uri, 0)
     problem = lsp.Diagnostic(lsp.Range(lsp.Position(2, 0), lsp.Position(2, 4)), "wrong\nresult")

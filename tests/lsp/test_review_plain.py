@@ -42,11 +42,18 @@ line 28
 """
 
 
-def capabilities(*, shows: bool = True, own: bool = False) -> lsp.ClientCapabilities:
+def capabilities(
+    *, shows: bool = True, own: bool = False, asks: bool = False, snippets: bool = False
+) -> lsp.ClientCapabilities:
     return lsp.ClientCapabilities(
         workspace=lsp.WorkspaceClientCapabilities(
             apply_edit=True,
-            workspace_edit=lsp.WorkspaceEditClientCapabilities(document_changes=True),
+            workspace_edit=lsp.WorkspaceEditClientCapabilities(
+                document_changes=True,
+                resource_operations=list(lsp.ResourceOperationKind),
+                change_annotation_support=lsp.ChangeAnnotationsSupportOptions() if asks else None,
+                snippet_edit_support=snippets,
+            ),
         ),
         window=lsp.WindowClientCapabilities(show_document=lsp.ShowDocumentClientCapabilities(shows)),
         experimental={"lido": {"review": own}},
@@ -67,6 +74,8 @@ class Editor:
         self.told: asyncio.Queue[str] = asyncio.Queue()
         self.applied: list[lsp.WorkspaceEdit] = []
         self.showing = True
+        self.confirms = True
+        """Whether the person takes what the editor asks about first."""
         features = client.protocol.fm.features
 
         def replace(method: str, handler: Callable[[Any], Any]) -> None:
@@ -90,10 +99,28 @@ class Editor:
     def apply(self, params: lsp.ApplyWorkspaceEditParams) -> lsp.ApplyWorkspaceEditResult:
         self.applied.append(params.edit)
         for change in params.edit.document_changes or []:
+            identifiers = {getattr(change, "annotation_id", None)} | {
+                getattr(edit, "annotation_id", None) for edit in getattr(change, "edits", ())
+            }
+            if not self.confirms and any(
+                annotation.needs_confirmation
+                for name, annotation in (params.edit.change_annotations or {}).items()
+                if name in identifiers
+            ):
+                continue
+            if isinstance(change, lsp.CreateFile):
+                Path(uris.to_fs_path(change.uri) or "").touch()
+                continue
+            if isinstance(change, lsp.DeleteFile):
+                Path(uris.to_fs_path(change.uri) or "").unlink()
+                continue
             assert isinstance(change, lsp.TextDocumentEdit)
             uri = change.text_document.uri
             document = self.documents.get(uri)
-            assert document is not None
+            if document is None:
+                path = Path(uris.to_fs_path(uri) or "")
+                path.write_text("".join(edit.new_text for edit in change.edits) + path.read_text())
+                continue
             assert change.text_document.version in (None, document.version)
             for edit in sorted(change.edits, key=lambda e: e.range.start, reverse=True):
                 start, end = (
@@ -165,7 +192,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     (root / "a.txt").write_text(BEFORE)
     clients: list[LanguageClient] = []
 
-    async def begin(*, shows: bool = True, own: bool = False) -> Editor:
+    async def begin(**can: bool) -> Editor:
         config = ClientServerConfig(
             server_command=[sys.executable, "-m", "lido", "serve"],
             server_env={**os.environ, "LIDO_HOME": str(home)},
@@ -176,7 +203,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         editor = Editor(client, root)
         await client.initialize_session(
             lsp.InitializeParams(
-                capabilities=capabilities(shows=shows, own=own),
+                capabilities=capabilities(**can),
                 workspace_folders=[lsp.WorkspaceFolder(root.as_uri(), "project")],
             )
         )
@@ -262,6 +289,121 @@ async def test_a_closed_offer_leaves_all_to_the_lenses(start: Start) -> None:
     await editor.run(command.command, *command.arguments or [])
     assert "line twenty\nand more\n" in editor.text(uri)
     assert [lens.range.start.line for lens in await editor.lenses(uri)] == [2, 2, 2, 28, 28, 28]
+
+
+# ---------------------------------------------------------------- what is asked first
+
+MADE = """\
+*** Begin Patch
+*** Add File: new.txt
++hello
+*** Delete File: old.txt
+*** Update File: a.txt
+@@
+-line 3
++line three
+*** End Patch
+"""
+
+
+def asked_about(edit: lsp.WorkspaceEdit) -> dict[str, bool]:
+    """Description of each annotation → whether it needs confirmation."""
+    return {a.description or "": bool(a.needs_confirmation) for a in (edit.change_annotations or {}).values()}
+
+
+async def test_files_made_and_deleted_are_asked_about_where_all_is_accepted_at_once(start: Start) -> None:
+    editor = await start(asks=True)
+    (editor.root / "old.txt").write_text("old\n")
+    uri = editor.open()
+    review = await editor.propose(uri, MADE)
+    editor.confirms = False
+    await editor.run("lido.review.acceptAll", review)
+    assert asked_about(editor.applied[0]) == {
+        "Create the file (1 lines)": True,
+        "Delete the file": True,
+        "Change 1 line at line 3: line three": False,
+    }
+    assert "line three\n" in editor.text(uri)
+    assert sorted(path.name for path in editor.root.iterdir()) == ["a.txt", "old.txt"]
+    (shown,) = await editor.ask("lido/review/list", {})
+    states = {Path(f["uri"]).name: f["hunks"][0]["state"] for f in shown["files"]}
+    assert states == {"new.txt": "pending", "old.txt": "pending", "a.txt": "accepted"}
+    editor.confirms = True
+    await editor.run("lido.review.acceptAll", review)
+    assert {path.name: path.read_text() for path in editor.root.iterdir()} == {
+        "a.txt": BEFORE,  # not saved
+        "new.txt": "hello\n",
+    }
+
+
+async def test_a_place_that_was_found_by_likeness_is_asked_about_and_one_change_alone_is_not(
+    start: Start,
+) -> None:
+    editor = await start(asks=True)
+    (editor.root / "b.py").write_text(
+        "def first():\n    alpha = compute_total(prices, 3)\n    beta = alpha * quantity\n    return beta\n"
+    )
+    uri = editor.open("b.py")
+    block = (
+        "<<<<<<< SEARCH\ndef first():\n    alpha = compute_totals(prices, 3)\n    beta = alpha * quantity\n"
+        "    return beta\n=======\ndef first():\n    alpha = compute_totals(prices, 3)\n"
+        "    beta = alpha * quantity\n    return beta + 1\n>>>>>>> REPLACE\n"
+    )
+    review = await editor.propose(uri, block)
+    await editor.run("lido.review.acceptAll", review)
+    ((said, asks),) = asked_about(editor.applied[0]).items()
+    assert said.endswith("(found by similarity, not word for word)")
+    assert asks
+    await editor.ask("lido/review/undo", {"reviewId": review})
+    review = await editor.propose(uri, block)
+    command = (await editor.lenses(uri))[0].command
+    assert command is not None
+    await editor.run(command.command, *command.arguments or [])
+    assert list(asked_about(editor.applied[-1]).values()) == [False]
+
+
+async def test_an_editor_without_annotations_is_asked_nothing(start: Start) -> None:
+    editor = await start()
+    (editor.root / "old.txt").write_text("old\n")
+    review = await editor.propose(editor.open(), MADE)
+    await editor.run("lido.review.acceptAll", review)
+    (edit,) = editor.applied
+    assert edit.change_annotations is None
+    assert sorted(path.name for path in editor.root.iterdir()) == ["a.txt", "new.txt"]
+
+
+@pytest.mark.parametrize("snippets", [True, False])
+async def test_a_comment_that_says_what_to_do_is_begun_with_a_placeholder(
+    start: Start, snippets: bool
+) -> None:
+    editor = await start(snippets=snippets)
+    (editor.root / "b.py").write_text("def f():\n    return 1\n")
+    uri = editor.open("b.py")
+    params = lsp.CodeActionParams(
+        lsp.TextDocumentIdentifier(uri),
+        lsp.Range(lsp.Position(1, 6), lsp.Position(1, 6)),
+        lsp.CodeActionContext([]),
+    )
+    found = await editor.client.text_document_code_action_async(params)
+    action = next(a for a in found or [] if a.title == "Lido: say here what to do")
+    assert isinstance(action, lsp.CodeAction)
+    assert action.edit
+    assert action.edit.document_changes
+    change = action.edit.document_changes[0]
+    assert isinstance(change, lsp.TextDocumentEdit)
+    assert change.text_document.version == 1
+    (edit,) = change.edits
+    assert edit.range == lsp.Range(lsp.Position(1, 0), lsp.Position(1, 0))
+    if snippets:
+        assert isinstance(edit, lsp.SnippetTextEdit)
+        assert edit.snippet == lsp.StringValue("    # Lido: ${1:what to do}\n")
+        return
+    assert isinstance(edit, lsp.TextEdit)
+    editor.apply(lsp.ApplyWorkspaceEditParams(action.edit))
+    assert editor.text(uri) == "def f():\n    # Lido: \n    return 1\n"
+    editor.swap(uri, "# Lido: ", "# Lido: return 2")
+    found = await editor.client.text_document_code_action_async(params)
+    assert "Lido: do “return 2”" in [a.title for a in found or []]
 
 
 # ---------------------------------------------------------------- conflicts

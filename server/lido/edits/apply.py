@@ -42,6 +42,8 @@ class FileChange:
     new_path: str | None = None
     format: str = ""
     rungs: tuple[str, ...] = ()
+    note: str = ""
+    """Why the person should look at it before it is applied: "found by similarity"; "" for no reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ def _resolve_file(
         return [Rejection(path, "syntax", "the file would have new syntax errors", format=form)]
     kind: Literal["modify", "create", "rename"]
     kind = "rename" if new_path is not None else "create" if before is None else "modify"
-    return FileChange(path, kind, before, after, new_path, form, tuple(rungs))
+    note = "found by similarity, not word for word" if "fuzzy" in rungs else ""
+    return FileChange(path, kind, before, after, new_path, form, tuple(rungs), note)
 
 
 def _apply_all(path: str, before: str | None, edits: Sequence[FileEdit]) -> tuple[str, list[str]]:
@@ -502,6 +505,7 @@ class Reviews:
         decision: review.Decision,
         *,
         preview: bool = False,
+        careful: bool = False,
         take: bool = False,
     ) -> list[Outcome]:
         """Accept or reject hunks; what is accepted is written before this returns. One outcome per id,
@@ -511,7 +515,8 @@ class Reviews:
         proposed one in place of what stands there.
 
         With `preview` the editor asks the person about each accepted hunk first; those that it leaves out
-        stay pending, without an outcome.
+        stay pending, without an outcome. With `careful` it asks about those that want a second look: files
+        created, deleted or renamed, and files with a note.
         """
         wanted = set(hunk_ids)
         async with self._lock:
@@ -525,7 +530,7 @@ class Reviews:
             decided.messages.update(why)
             problem = ""
             if decided.applied:
-                problem, decided = await self._apply(review_id, decided, wanted, preview)
+                problem, decided = await self._apply(review_id, decided, wanted, preview, careful)
             else:
                 self._reviews[review_id] = decided.review
             outcomes = list(_outcomes(now, decided, wanted, problem))
@@ -566,10 +571,10 @@ class Reviews:
     # ------------------------------------------------------------ writing
 
     async def _apply(
-        self, review_id: str, decided: review.Decided, wanted: set[str], confirm: bool
+        self, review_id: str, decided: review.Decided, wanted: set[str], preview: bool, careful: bool
     ) -> tuple[str, review.Decided]:
-        """Write what was decided; "" or why not, and what was written of it: with `confirm` the person may
-        leave out some. The review moves on only if it was written."""
+        """Write what was decided; "" or why not, and what was written of it: where the person is asked, some
+        may be left out. The review moves on only if it was written."""
         changes: list[_Write] = []
         for applied in decided.applied:
             file = applied.file
@@ -581,31 +586,28 @@ class Reviews:
                 and hunk.whole == (applied.operation != "edit")
             )
             labels = tuple(
-                hunk.description
-                for edit in applied.edits
+                f"{hunk.description} ({file.note})" if file.note else hunk.description
+                for edit in applied.edits or (None,)
                 for hunk in file.hunks
-                if hunk.id in ids and (hunk.start, hunk.end, hunk.new) == edit
+                if hunk.id in ids and edit in (None, (hunk.start, hunk.end, hunk.new))
             )
             text = file.current or ""
+            made = _Write(file.path, text, None, (), labels, None, ids)
             match applied.operation:
                 case "edit":
-                    after: str | None = diff.apply_edits(text, applied.edits)
-                    changes.append(_Write(file.path, text, after, applied.edits, labels, None, ids))
+                    made = replace(made, after=diff.apply_edits(text, applied.edits), edits=applied.edits)
                 case "create":
-                    changes.append(_Write(file.path, None, file.after or "", (), labels, None, ids))
-                case "delete":
-                    changes.append(_Write(file.path, text, None, (), labels, None, ids))
+                    made = replace(made, before=None, after=file.after or "")
                 case "rename":
-                    edited = diff.apply_edits(
-                        text,
-                        next(
-                            (a.edits for a in decided.applied if a.file is file and a.operation == "edit"), ()
-                        ),
+                    edits = next(
+                        (a.edits for a in decided.applied if a.file is file and a.operation == "edit"), ()
                     )
-                    changes.append(_Write(file.path, edited, None, (), labels, file.new_path, ids))
+                    made = replace(made, before=diff.apply_edits(text, edits), new_path=file.new_path)
+            asks = preview or (careful and (applied.operation != "edit" or bool(file.note)))
+            changes.append(replace(made, confirm=asks))
+        confirm = any(change.confirm for change in changes)
         self._flying = (review_id, {})
         try:
-            changes = [replace(change, confirm=confirm) for change in changes]
             problem = await self._write(review_id, changes, self.get(review_id).title)
         finally:
             _, late = self._flying

@@ -53,6 +53,8 @@ class ReviewFile:
     current: str | None
     hunks: tuple[ReviewHunk, ...]
     new_path: str | None = None
+    note: str = ""
+    """Why the person should look at it before it is applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def start(changes: Iterable[FileChange], review_id: str, title: str, new_id: Cal
             files.append(
                 ReviewFile(
                     change.path, change.kind, change.before, change.after, change.before, tuple(found),
-                    change.new_path,
+                    change.new_path, change.note,
                 )
             )  # fmt: skip
     return Review(review_id, title, tuple(files))

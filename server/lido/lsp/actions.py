@@ -1,4 +1,5 @@
-"""Code actions, for any LSP client: explain, fix a diagnostic, write tests, document, do what a comment asks.
+"""Code actions, for any LSP client: explain, fix a diagnostic, write tests, document, do what a comment asks,
+begin such a comment.
 
 What changes code begins a plan, so that it ends in a review like everything else. An explanation is written
 as a conversation (``*.lido.md``) in Lido's own folder and opened; asking on there is chat.
@@ -44,6 +45,8 @@ def register(server: LidoServer) -> None:
         document = server.document(params.text_document.uri)
         if document is not None and not offered:
             offered = offer(document, params)
+            if (stub := ask_here(document, params.range.start.line, server)) is not None:
+                offered.append(stub)
         wanted = params.context.only
         if wanted:
             offered = [a for a in offered if any(_within(a.kind, kind) for kind in wanted)]
@@ -120,6 +123,52 @@ def offer(document: Document, params: lsp.CodeActionParams) -> list[lsp.CodeActi
         planned("document this", f"Document the code at {lines} of {name}: change comments alone.", rewrite),
         planned("write tests for this", f"Write tests for the code at {lines} of {name}.", rewrite),
     ]
+
+
+_NO_LINE_COMMENTS = frozenset(
+    [
+        "bibtex",
+        "css",
+        "html",
+        "json",
+        "latex",
+        "less",
+        "markdown",
+        "plaintext",
+        "restructuredtext",
+        "scss",
+        "tex",
+        "xml",
+        "xsl",
+    ]
+)
+
+
+def ask_here(document: Document, line: int, server: LidoServer) -> lsp.CodeAction | None:
+    """A comment above the line that says what to do, to be filled in: then it is itself an action. In editors
+    with snippets the words to replace are selected; others get the comment's beginning."""
+    from lido.completion.prompt import comment
+    from lido.lsp.review import abilities
+
+    client = abilities(server.client_capabilities)
+    if (
+        not client.document_changes
+        or document.language in _NO_LINE_COMMENTS
+        or not 0 <= line < document.line_count
+        or _ASKED.match(text := document.line_text(line))
+    ):
+        return None
+    content = text.rstrip("\r\n")
+    ending = text[len(content) :] or "\n"
+    indent = content[: len(content) - len(content.lstrip())]
+    start = f"{indent}{comment(document.language)} Lido: "
+    at = lsp.Range(lsp.Position(line, 0), lsp.Position(line, 0))
+    edit: lsp.TextEdit | lsp.SnippetTextEdit = lsp.TextEdit(at, start + ending)
+    if client.snippets:
+        edit = lsp.SnippetTextEdit(at, lsp.StringValue(f"{start}${{1:what to do}}{ending}"))
+    target = lsp.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
+    change = lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(target, [edit])])
+    return lsp.CodeAction("Lido: say here what to do", kind=lsp.CodeActionKind.RefactorRewrite, edit=change)
 
 
 def _within(kind: lsp.CodeActionKind | str | None, wanted: lsp.CodeActionKind | str) -> bool:

@@ -74,7 +74,7 @@ def register(server: LidoServer) -> None:
 
     @server.command(ACCEPT_ALL)
     async def accept_all(review_id: str) -> Any:
-        return await feature.command(review_id, feature.pending(review_id), "accept")
+        return await feature.command(review_id, feature.pending(review_id), "accept", careful=True)
 
     @server.command(REJECT_ALL)
     async def reject_all(review_id: str) -> Any:
@@ -260,6 +260,7 @@ class Abilities:
         self.document_changes = bool(edit and edit.document_changes)
         self.annotations = bool(edit and edit.change_annotation_support is not None)
         self.metadata = bool(edit and edit.metadata_support)
+        self.snippets = bool(edit and edit.snippet_edit_support)
         self.operations = {
             str(getattr(kind, "value", kind)) for kind in (edit.resource_operations if edit else None) or ()
         }
@@ -410,10 +411,13 @@ class _Feature:
         decision: Decision,
         *,
         preview: bool = False,
+        careful: bool = False,
         take: bool = False,
     ) -> m.ReviewDecided:
+        known = abilities(self._server.client_capabilities)
+        careful = careful and known.document_changes and known.annotations
         outcomes = await self._server.reviews.decide(
-            review_id, hunk_ids, decision, preview=preview, take=take
+            review_id, hunk_ids, decision, preview=preview, careful=careful, take=take
         )
         review = self.get(review_id)
         result = []
@@ -434,11 +438,17 @@ class _Feature:
         )
 
     async def command(
-        self, review_id: str, hunk_ids: Sequence[str], decision: Decision, *, take: bool = False
+        self,
+        review_id: str,
+        hunk_ids: Sequence[str],
+        decision: Decision,
+        *,
+        careful: bool = False,
+        take: bool = False,
     ) -> Any:
         """Decides for a person who sees no answer: what went wrong is shown."""
         self.get(review_id)
-        decided = await self.decide(review_id, hunk_ids, decision, take=take)
+        decided = await self.decide(review_id, hunk_ids, decision, careful=careful, take=take)
         problems = {h.message for h in decided.hunks if h.message and h.state in ("failed", "conflict")}
         if problems:
             self._server.window_show_message(
@@ -599,4 +609,4 @@ async def _offer(server: LidoServer, review: Review, again: bool = False) -> Non
         await feature.next(review.id, None)
     elif answer.title in choices:
         decision: Decision = "accept" if answer.title == choices[1] else "reject"
-        await feature.command(review.id, feature.pending(review.id), decision)
+        await feature.command(review.id, feature.pending(review.id), decision, careful=True)

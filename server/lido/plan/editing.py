@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import posixpath
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lido.edits import formats, prompting
 from lido.edits.apply import FileChange, Resolution, resolve
@@ -179,7 +180,12 @@ class Editor:
         for i, step in enumerate(steps):
             done = not step.files or any(posixpath.normpath(name) in agreed for name in step.files)
             self._run.step(i, "done" if done and agreed else "failed")
-        return [c for c in agreed.values() if c.before != c.after]
+        named = {posixpath.normpath(name) for name in paths}
+        return [
+            c if c.path in named or not named else replace(c, note=c.note or "no step of the plan names it")
+            for c in agreed.values()
+            if c.before != c.after
+        ]
 
     def _writing(self, path: str | None) -> Callable[[str], None]:
         """Tells, line by line, how far the answer has come."""
