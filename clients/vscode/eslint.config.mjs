@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'server', 'test-output', '*.mjs', 'scripts', 'src/generated'] },
+  { ignores: ['dist', 'node_modules', 'server', 'test-output', '*.mjs', 'scripts', 'src/generated', 'test/e2e/memory-files'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { project: ['./tsconfig.json', './test/tsconfig.json'] } },

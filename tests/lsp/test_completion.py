@@ -301,3 +301,14 @@ async def test_what_is_said_of_a_suggestion_is_not_overtaken_by_the_change_that_
             )
             (row,) = (await client.request("lido/metrics", {"by": [], "since": "1d"}))["rows"]
     assert (row["shown"], row["accepted"], row["rejected"]) == (1, 0, 1)
+
+
+async def test_the_status_names_the_models_before_any_is_asked(tmp_path):
+    client = Client(tmp_path, {"models": {"m": {"provider": "openai", "model": "qwen2.5-coder-7b"}}})
+    told = asyncio.get_running_loop().create_future()
+    client.on_notification["lido/status"] = lambda status: told.done() or told.set_result(status)
+    async with client:
+        status = await asyncio.wait_for(told, 30)
+    assert [(model["name"], model["model"], model["state"]) for model in status["models"]] == [
+        ("m", "qwen2.5-coder-7b", "ready")
+    ]

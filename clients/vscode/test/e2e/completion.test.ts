@@ -10,8 +10,9 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
 
   before(async () => {
     editor = await Editor.open({
-      files: { ...files, 'area.py': 'def area(w):\n    return w\n\n\nprint(area(1))\nprint(area(2))\n', 'lines.py': 'first = 1\nsecond = 2\n' },
-      scripts: [{ pieces: ['[first,\n     ', 'second]'], match: String.raw`v =\s*<.fim_suffix.>` }, { pieces: ['round', '(subtotal', ', 2)'], match: String.raw`(return|[wyz] =)\s*<.fim_suffix.>` }, { pieces: [''] }],
+      files: { ...files, 'area.py': 'def area(w):\n    return w\n\n\nprint(area(1))\nprint(area(2))\n', 'lines.py': 'first = 1\nsecond = 2\n', 'list.py': 'first = 1\n' },
+      settings: { 'workbench.hover.delay': 0 },
+      scripts: [{ pieces: [' ', '+', ' ', 'l', 'e', 'n', '(', 'f', 'i', 'r', 's', 't', ')'], delay: 0.02, match: String.raw`u = first<.fim_suffix.>` }, { pieces: ['[first,\n     ', 'second]'], match: String.raw`v =\s*<.fim_suffix.>` }, { pieces: ['round', '(subtotal', ', 2)'], match: String.raw`(return|[wyz] =)\s*<.fim_suffix.>` }, { pieces: [''] }],
     });
     await editor.ready();
   });
@@ -62,6 +63,32 @@ describe('completions in VS Code', { skip, timeout: 240_000 }, () => {
       await editor.page.waitForFunction(() => /v\s=\s\[first/.test((document.querySelector('.editor-group-container.active .view-lines')?.textContent ?? '').replace(/\u00a0/g, ' ')));
       await editor.screenshot('line');
       await editor.page.keyboard.press('Escape');
+    });
+  });
+
+  test("ghost text goes on from what the editor's own list has chosen", async () => {
+    await editor.doing('list', async () => {
+      await editor.openFile('list.py', '1:1');
+      await editor.page.keyboard.press('Control+End');
+      await editor.page.keyboard.type('\nu = fi');
+      await editor.page.keyboard.press('Control+Space');
+      await editor.page.locator('.suggest-widget.visible .monaco-list-row.focused', { hasText: 'first' }).waitFor();
+      assert.equal(await editor.ghost(), 'rst + len(first)');
+      await editor.screenshot('beside-the-list');
+      await editor.page.keyboard.press('Tab'); // the list's
+      await editor.page.locator('.suggest-widget.visible').waitFor({ state: 'hidden' });
+      assert.equal(await editor.ghost(), ' + len(first)');
+      await editor.page.keyboard.press('Tab'); // ours
+      await editor.save('list.py', /u = first \+ len\(first\)/);
+    });
+  });
+
+  test('the status tells how fast the model answers', async () => {
+    await editor.doing('pace', async () => {
+      await editor.page.locator('[id$="lido.status"]').hover();
+      await editor.page.locator('.workbench-hover', { hasText: /scripted: qwen2.5-coder-7b \(ready, [\d.]+ tokens\/s\)/ }).waitFor();
+      await editor.screenshot('status-tooltip');
+      await editor.page.mouse.move(500, 300);
     });
   });
 
@@ -152,6 +179,32 @@ describe('when something is wrong', { skip, timeout: 240_000 }, () => {
       await editor.page.keyboard.type(' ');
       assert.match(await editor.ghost(), /round\(subtotal, 2\)/);
       await editor.screenshot('untrusted-workspace');
+    } finally {
+      await editor.close();
+    }
+  });
+
+  test('files that are not on the disk are completed, too', async () => {
+    const editor = await Editor.open({
+      virtual: { folder: 'memory:/shop', extension: 'memory-files' },
+      scripts: [{ pieces: ['round(subtotal, 2)'] }],
+    });
+    try {
+      await editor.doing('virtual', async () => {
+        await editor.ready();
+        // VS Code cannot search there.
+        await editor.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'basket.py' }).dblclick();
+        await editor.page.locator('.editor-group-container.active .monaco-editor.focused').first().waitFor();
+        await editor.page.keyboard.press('Control+End');
+        await editor.page.keyboard.press('ArrowUp');
+        await editor.page.keyboard.press('End');
+        await editor.page.keyboard.type(' ');
+        assert.match(await editor.ghost(), /round\(subtotal, 2\)/);
+        await editor.screenshot('virtual-workspace');
+        await editor.page.keyboard.press('Tab');
+        await editor.event('accepted');
+        assert.equal(await editor.page.locator('.notification-toast').count(), 0);
+      });
     } finally {
       await editor.close();
     }

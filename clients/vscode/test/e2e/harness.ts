@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -54,6 +54,8 @@ export interface Options {
   ownServer?: boolean;
   /** No model is configured: the embedded one. */
   embedded?: boolean;
+  /** A folder that is not on the disk, with the extension under test/e2e that knows of it. */
+  virtual?: { folder: string; extension: string };
   theme?: 'Default Dark Modern' | 'Default Light Modern' | 'Default High Contrast';
 }
 
@@ -111,6 +113,10 @@ export class Editor {
       writeFileSync(path.join(place, 'settings.json'), JSON.stringify(settings));
     }
     const places = ['--user-data-dir', path.join(this.home, 'data'), '--extensions-dir', path.join(this.home, 'extensions')];
+    const { virtual } = this.options;
+    if (virtual) {
+      cpSync(path.join(import.meta.dirname, virtual.extension), path.join(this.home, 'extensions', virtual.extension), { recursive: true });
+    }
     await promisify(execFile)(node, [entry, ...places, '--install-extension', vsix], { env: this.env });
     const port = await freePort();
     const server = spawn(
@@ -120,7 +126,7 @@ export class Editor {
     );
     this.processes.push(server);
     await said(server, 'HTTP server listening');
-    this.url = `http://127.0.0.1:${port}/?folder=${encodeURIComponent(this.folder)}`;
+    this.url = `http://127.0.0.1:${port}/?folder=${encodeURIComponent(virtual?.folder ?? this.folder)}`;
     this.browser = await chromium.launch({
       executablePath: browsers.find(existsSync)!,
       args: [
@@ -206,8 +212,10 @@ export class Editor {
   }
 
   async ghost(timeout = 20_000): Promise<string> {
-    await this.page.locator('.ghost-text, .ghost-text-decoration').first().waitFor({ timeout });
-    return (await this.page.locator('.ghost-text, .ghost-text-decoration').allInnerTexts()).join('').replace(/\u00a0/g, ' ');
+    // What the editor's own list says of it is marked as a preview.
+    const ghost = this.page.locator('.ghost-text, [class*="ghost-text-decoration"]');
+    await ghost.first().waitFor({ timeout });
+    return (await ghost.allInnerTexts()).join('').replace(/\u00a0/g, ' ');
   }
 
   file(name: string): string {
