@@ -1,8 +1,10 @@
-"""Edits against a yardstick: the same machine's time for reading the file's lines once.
+"""Edits against a yardstick: the same process's time for reading the 20,000 lines once, in the same minute.
 
 Run: pytest tests/bench/test_edits_bench.py --benchmark-only
-The promises (2 cores): a 200-line quote found in a 20,000-line file within 50 ms, on every rung; 100 hunks
-over 30 files made into a WorkspaceEdit within 200 ms.
+The promises: a 200-line quote found in a 20,000-line file within 50 ms, on every rung; 100 hunks over 30 files
+made into a WorkspaceEdit within 200 ms. Reading the lines takes 2 to 3 ms on the machine the promises were
+made on, so they are asserted as multiples of that, the best round of each: another machine is another clock,
+and a busy one slows both down.
 """
 
 from __future__ import annotations
@@ -41,10 +43,22 @@ BLOCK = FILE[12_000:12_200]
 
 
 def _yardstick() -> float:
-    start = time.perf_counter()
-    for _ in range(5):
+    """Seconds, the best of 20."""
+
+    def once() -> float:
+        start = time.perf_counter()
         [line.strip() for line in TEXT.splitlines()]
-    return (time.perf_counter() - start) / 5
+        return time.perf_counter() - start
+
+    return min(once() for _ in range(20))
+
+
+def _within(benchmark: Any, times: float) -> None:
+    """The best round took no more than `times` what reading the lines takes."""
+    if benchmark.stats:
+        best = benchmark.stats.stats.min / _yardstick()
+        benchmark.extra_info["× reading the lines"] = round(best, 1)
+        assert best < times
 
 
 QUOTES = {
@@ -68,10 +82,7 @@ def test_find_200_lines_in_20000(benchmark: Any, rung: str) -> None:
     else:
         assert isinstance(found, Match), found
         assert found.rung == rung
-    if benchmark.stats:
-        median = benchmark.stats.stats.median
-        benchmark.extra_info["× reading the lines"] = round(median / _yardstick(), 1)
-        assert median < 0.05 * 3, "three times the promise: something grew"
+    _within(benchmark, 15)
 
 
 def test_100_hunks_over_30_files_to_a_workspace_edit(benchmark: Any) -> None:
@@ -99,10 +110,7 @@ def test_100_hunks_over_30_files_to_a_workspace_edit(benchmark: Any) -> None:
 
     edit = benchmark(work)
     assert sum(len(change.edits) for change in edit.document_changes) == 100
-    if benchmark.stats:
-        median = benchmark.stats.stats.median
-        benchmark.extra_info["× reading the lines"] = round(median / _yardstick(), 1)
-        assert median < 0.2 * 3
+    _within(benchmark, 60)
 
 
 def test_diff_of_50000_lines(benchmark: Any) -> None:
@@ -115,3 +123,4 @@ def test_diff_of_50000_lines(benchmark: Any) -> None:
     after = "".join(lines)
     found = benchmark(lambda: hunks(before, after))
     assert len(found) == 100
+    _within(benchmark, 250)

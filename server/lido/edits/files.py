@@ -76,6 +76,8 @@ _BOMS = (
 
 def line_ending(text: str) -> str:
     """The ending most lines of `text` have; ``"\\n"`` where there is none."""
+    if "\r" not in text:
+        return "\n"
     crlf = text.count("\r\n")
     lf = text.count("\n") - crlf
     cr = text.count("\r") - crlf

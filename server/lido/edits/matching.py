@@ -107,7 +107,6 @@ _KEYS: tuple[tuple[Rung, Callable[[str], str]], ...] = (
     ("spacing", _spacing),
     ("lookalikes", _lookalikes),
 )
-_NOT_PLAIN = re.compile("[" + "".join(re.escape(chr(c)) for c in _LOOKALIKES) + "]")
 
 
 @dataclass(slots=True)
@@ -132,13 +131,16 @@ class Index:
     def keys(self) -> list[str]:
         if self._keys is None:
             lines = self.lines
-            if not self.text.isascii():
-                plain = _NOT_PLAIN.sub(lambda m: str(_LOOKALIKES[ord(m[0])]), "\n".join(lines))
-                if not unicodedata.is_normalized("NFC", plain):
+            plain = self.text
+            if not plain.isascii() or "`" in plain:
+                plain = "\n".join(lines)
+                # As `str.translate`, which looks up every character: few of these occur in any file.
+                for character, meant in _LOOKALIKES.items():
+                    if chr(character) in plain:
+                        plain = plain.replace(chr(character), str(meant))
+                if not plain.isascii() and not unicodedata.is_normalized("NFC", plain):
                     plain = unicodedata.normalize("NFC", plain)
                 lines = plain.split("\n")
-            elif "`" in self.text:
-                lines = [line.replace("`", "'") for line in lines]
             self._keys = [" ".join(line.split()) for line in lines]
         return self._keys
 
@@ -153,6 +155,8 @@ class Index:
     def find(self, search: Sequence[str], near: int = 0) -> tuple[str, list[int]]:
         """The strictest rung on which `search` stands anywhere, and the lines at which it begins there: the
         `MAX_PLACES` nearest to `near`, since more are no less ambiguous."""
+        if exact := self._exactly(search):
+            return "exact", sorted(sorted(exact, key=lambda p: abs(p - near))[:MAX_PLACES])
         loose = [_lookalikes(line) for line in search]
         size, keys = len(loose), self.keys
         positions = self.positions(loose)
@@ -167,6 +171,22 @@ class Index:
             if there:
                 return rung, there
         return "", []
+
+    def _exactly(self, search: Sequence[str]) -> list[int]:
+        """Where the lines stand as they are: most quotes are exact, and this looks at no line by itself."""
+        if any("\n" in line or "\r" in line for line in search):
+            return []
+        body = "\n" + (self.text if "\r" not in self.text else "\n".join(self.lines)) + "\n"
+        wanted = "\n" + "\n".join(search) + "\n"
+        found: list[int] = []
+        at, line, seen = body.find(wanted), 0, 0
+        while at >= 0:
+            line += body.count("\n", seen, at)
+            if line + len(search) <= len(self.lines):  # the last line's end is no line of its own
+                found.append(line)
+            seen = at
+            at = body.find(wanted, at + 1)
+        return found
 
     def excerpt(self, first: int, last: int) -> str:
         return "\n".join(line[:500] for line in self.lines[first : min(last, first + 60)])
