@@ -1,4 +1,5 @@
-"""The dashboard in real Chromium: what it shows, by mouse and by key, light and dark, wide and narrow.
+"""The dashboard in real Chromium: what it shows, by mouse and by key, light and dark, wide and narrow; as
+`lido metrics --serve` serves it, and as the collector does to who signs in.
 
 With ``LIDO_SCREENSHOTS=FOLDER`` the screens are kept there, to be looked at.
 """
@@ -10,26 +11,43 @@ import os
 import random
 import re
 import shutil
+import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from lido.events import dashboard
+from lido.events import dashboard, upload
 from lido.events.schema import Event, utc, uuid7
 from lido.events.store import EventLog
 
 CHROMIUM = shutil.which("chromium")
 
 
+@dataclass
+class Served:
+    """Where the page is, and who may see it."""
+
+    address: str
+    token: str = ""
+    """Of a reader of every team; none is asked for where it is empty."""
+    one_team: str = ""
+    """Of a reader of team-1."""
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chance = random.Random(1)
     log = EventLog(tmp_path_factory.mktemp("log") / "events.sqlite3")
     now = time.time()
@@ -61,13 +79,65 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                             retained_fraction=max(0.0, 1 - chance.random() * after / 1800))
                 )  # fmt: skip
     log.close()
-    server = dashboard.serve(log.path, prices={"small": (1.0, 4.0)})
+    return log.path
+
+
+@pytest.fixture(scope="module")
+def by_log(log: Path) -> Iterator[Served]:
+    server = dashboard.serve(log, prices={"small": (1.0, 4.0)})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    yield dashboard.address(server)
+    yield Served(dashboard.address(server))
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def by_collector(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`lido collect` with the same events, for a reader of all three teams."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "config.toml").write_text(
+        '[models.small]\nmodel = "small"\nprompt_price = 1.0\ncompletion_price = 4.0\n'
+    )
+    lido = [sys.executable, "-m", "lido", "collect"]
+    environment = {**os.environ, "LIDO_HOME": str(home), "LIDO_CONFIG": str(home / "config.toml")}
+
+    def token(*words: str) -> str:
+        done = subprocess.run(
+            [*lido, "token", "add", *words], env=environment, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    writer = token("writer")
+    teams = [word for number in range(3) for word in ("--team", f"team-{number}")]
+    reader = token("board", "--role", "reader", *teams)
+    one = token("one-team", "--role", "reader", "--team", "team-1")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = subprocess.Popen([*lido, "--port", str(port)], env=environment)
+    address = f"http://127.0.0.1:{port}/"
+    try:
+        until = time.monotonic() + 30
+        while True:
+            try:
+                httpx.get(f"{address}healthz")
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < until, "the collector does not answer"
+                time.sleep(0.05)
+        upload.begin(log)
+        while batch := upload.pending(log):
+            headers = {"Authorization": f"Bearer {writer}"}
+            answer = httpx.post(f"{address}v1/events", json=batch, headers=headers)
+            assert answer.json()["stored"] == len(batch), answer.text
+            upload.done(log, [str(event["id"]) for event in batch])
+        upload.end(log)
+        yield Served(address, reader, one)
+    finally:
+        running.terminate()
+        running.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -85,23 +155,51 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="module", params=["log", "collector"])
+def served(request: pytest.FixtureRequest) -> Served:
+    return request.getfixturevalue(f"by_{request.param}")  # type: ignore[no-any-return]
+
+
 @pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+def page(browser: Any, served: Served) -> Iterator[Any]:
+    with opened(browser, served) as page:
+        if served.token:
+            sign_in(page, served.token)
+        page.wait_for_selector("#tiles dd")
+        yield page
+
+
+@contextmanager
+def opened(browser: Any, served: Served) -> Iterator[Any]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
     problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-    strangers: list[str] = []
-    opened.on(
-        "request",
-        lambda asked: None if asked.url.startswith((address, "data:")) else strangers.append(asked.url),
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    # The browser itself tells of a refused request.
+    page.on(
+        "console",
+        lambda said: (
+            problems.append(said.text)
+            if said.type == "error" and not (served.token and re.search("status of (401|403)", said.text))
+            else None
+        ),
     )
-    opened.goto(address)
-    opened.wait_for_selector("#tiles dd")
-    yield opened
-    opened.close()
+    strangers: list[str] = []
+    page.on(
+        "request",
+        lambda asked: (
+            None if asked.url.startswith((served.address, "data:")) else strangers.append(asked.url)
+        ),
+    )
+    page.goto(served.address)
+    yield page
+    page.close()
     assert problems == []
     assert strangers == [], "nothing from elsewhere"
+
+
+def sign_in(page: Any, token: str) -> None:
+    page.get_by_label("A reader's token").fill(token)
+    page.keyboard.press("Enter")
 
 
 def tile(page: Any, name: str) -> str:
@@ -110,6 +208,7 @@ def tile(page: Any, name: str) -> str:
 
 def look(page: Any, name: str) -> None:
     if folder := os.environ.get("LIDO_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
 
 
@@ -123,7 +222,6 @@ def test_it_shows_totals_charts_funnel_and_groups(page: Any) -> None:
     assert "%" in page.locator("#kept li").last.inner_text(), "the next commit"
     assert page.locator("#breakdown tbody tr").count() == 4
     assert page.get_by_text("<b>bold</b>").count() == 1, "what was recorded is text"
-    look(page, "light")
 
 
 def test_one_drills_down_by_keyboard_and_comes_back(page: Any) -> None:
@@ -139,6 +237,22 @@ def test_one_drills_down_by_keyboard_and_comes_back(page: Any) -> None:
     assert "language=python" in page.url
     page.get_by_role("button", name="Remove filter language: python").press("Enter")
     expect(page.locator("#tiles dd").first).to_have_text(everything)
+
+
+def test_a_week_opens_as_its_days(page: Any) -> None:
+    from playwright.sync_api import expect
+
+    page.locator("#by").select_option("week")
+    week = page.get_by_role("button", name=re.compile("^Look at week "))
+    expect(week.first).to_be_visible()
+    name = week.first.inner_text()
+    shown = week.first.locator("xpath=../..").locator("td").nth(1).inner_text()
+    week.first.press("Enter")
+    expect(page.locator("#by")).to_have_value("day")
+    first, last = (date.fromisoformat(page.locator(end).input_value()) for end in ("#from", "#to"))
+    assert first.strftime("%G-W%V") == last.strftime("%G-W%V") == name
+    assert (first.isoweekday(), last.isoweekday()) == (1, 7)
+    expect(page.locator("#tiles dd").first).to_have_text(shown)
 
 
 def test_dates_and_small_groups(page: Any) -> None:
@@ -160,29 +274,93 @@ def test_the_charts_are_tables_too(page: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_stands_in_anyones_way(page: Any, scheme: str, width: int) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="needs: pip install axe-playwright-python"
-    )
+def test_nothing_stands_in_anyones_way(page: Any, served: Served, scheme: str, width: int) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     page.reload()
     page.wait_for_selector("#trend canvas")
-    look(page, f"{scheme}-{width}")
+    look(page, f"{'collector' if served.token else 'log'}-{scheme}-{width}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no scrolling sideways"
+    assert findings(page) == []
+
+
+def findings(page: Any) -> list[Any]:
+    """What axe-core has against the page."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="needs: pip install axe-playwright-python"
+    )
     # The page's own policy lets nothing in but its files: the checker is put in by the browser.
     source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     page.evaluate(source)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    serious = [
+    return [
         (rule["id"], [node["html"] for node in rule["nodes"]][:3])
         for rule in found["violations"]
         if rule["impact"] in ("serious", "critical", "moderate")
     ]
-    assert serious == []
 
 
-def test_without_the_token_or_by_another_name_nothing_is_served(address: str) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_one_signs_in_and_out_by_keyboard(browser: Any, by_collector: Served, scheme: str) -> None:
+    from playwright.sync_api import expect
+
+    with opened(browser, by_collector) as page:
+        page.emulate_media(color_scheme=scheme)
+        expect(page.get_by_label("A reader's token")).to_be_focused()
+        look(page, f"collector-{scheme}-door")
+        assert findings(page) == []
+        sign_in(page, "nonsense")
+        expect(page.locator("#status")).to_contain_text("A valid token is needed")
+        assert page.locator("#numbers").is_hidden()
+        sign_in(page, by_collector.one_team)
+        page.wait_for_selector("#tiles dd")
+        expect(page.locator("#main")).to_be_focused()
+        page.locator("#by").select_option("team")
+        expect(page.locator("#breakdown tbody tr")).to_have_count(1)
+        assert page.get_by_role("button", name="Look at team team-1").count() == 1
+        assert by_collector.one_team not in page.evaluate("document.cookie + JSON.stringify(localStorage)")
+        page.reload()
+        page.wait_for_selector("#tiles dd")
+        expect(page.locator("#reader")).to_contain_text("one-team")
+        page.get_by_role("button", name="Sign out").press("Enter")
+        expect(page.get_by_label("A reader's token")).to_be_focused()
+        assert page.locator("#numbers").is_hidden()
+        page.reload()
+        expect(page.get_by_label("A reader's token")).to_be_visible()
+        expect(page.locator("#reader")).to_be_hidden()
+
+
+def test_filters_and_groups_are_within_reach_of_the_tab_key(page: Any, served: Served) -> None:
+    from playwright.sync_api import expect
+
+    page.reload()
+    page.wait_for_selector("#tiles dd")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the numbers")).to_be_focused()
+    reached = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(
+                "(document.activeElement.getAttribute('aria-label') || document.activeElement.id"
+                " || document.activeElement.textContent).trim()"
+            )
+        )
+        if reached[-1] == "Look at language go":
+            break
+    wanted = ["7 days", "28 days", "90 days", "from", "to", "people", "As a table", "by", "Breakdown table"]
+    if served.token:
+        wanted.insert(0, "leave")
+    order = [name for number, name in enumerate(reached) if name not in reached[:number]]
+    assert [name for name in order if name in wanted] == wanted
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#filters button")
+    assert "language=go" in page.url
+
+
+def test_without_the_token_or_by_another_name_nothing_is_served(by_log: Served) -> None:
+    address = by_log.address
+
     def status(url: str, host: str = "") -> int:
         try:
             with urllib.request.urlopen(

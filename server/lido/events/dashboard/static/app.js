@@ -95,7 +95,7 @@ async function show() {
       localStorage.removeItem("lido-reader");
       signedIn();
       $("token").hidden = false;
-      $("numbers").hidden = true;
+      $("range").hidden = $("numbers").hidden = true;
       say("These numbers are for people with a reader's token.");
       $("token").querySelector("input").focus();
     } else say(`The numbers cannot be read: ${error.message}. `, true);
@@ -114,6 +114,7 @@ function say(text, problem = false) {
 function signedIn() {
   const name = localStorage.getItem("lido-reader");
   $("token").hidden = true;
+  $("range").hidden = false;
   $("reader").hidden = !name;
   $("reader").querySelector("span").textContent = name || "";
 }
@@ -255,12 +256,18 @@ function grid(head, body) {
     element("tbody", {}, ...body.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell))))));
 }
 
+// Of an ISO 8601 week such as 2026-W07: the first one has the 4th of January.
+function monday(week) {
+  const fourth = Date.parse(`${week.slice(0, 4)}-01-04`);
+  return fourth - ((new Date(fourth).getUTCDay() + 6) % 7) * DAY + (Number(week.slice(6)) - 1) * 7 * DAY;
+}
+
 function table(groups, now) {
   const name = (row) => {
     const value = row[now.by];
     const label = value || "(none)";
-    if (now.by === "week") return label;
     const change = now.by === "day" ? { from: value, to: value, by: "language" }
+      : now.by === "week" ? { from: iso(monday(value)), to: iso(monday(value) + 6 * DAY), by: "day" }
       : { only: { ...now.only, [now.by]: value }, by: FILTERS.find((other) => other !== now.by && !(other in now.only)) || now.by };
     return element("button", { type: "button", "aria-label": `Look at ${now.by} ${label}`, onclick: () => go(change) }, label);
   };
@@ -295,6 +302,7 @@ $("token").addEventListener("submit", (event) => {
   fetch("v1/session", asked).then(body).then((reader) => {
     localStorage.setItem("lido-reader", reader.name);
     input.value = "";
+    $("main").focus();
     show();
   }).catch((error) => {
     say(`That did not work: ${error.message}`);
