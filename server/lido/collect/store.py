@@ -137,21 +137,7 @@ class Store:
             team = old.pop("team")
             connection.execute(tokens.insert().values(**old, teams=json.dumps([team] if team else [])))
         connection.execute(sa.text("DROP TABLE tokens_1"))
-        keys = ", ".join(rollup.key(name) for name in rollup.KEYS)
-        measures = {**rollup.MEASURES, **rollup.LATENCIES}
-        sums = ", ".join(f"sum({how.format('')})" for how in measures.values())
-        found = connection.execute(sa.text(f"SELECT {keys}, {sums} FROM events GROUP BY {keys}"))  # noqa: S608
-        for part in found.partitions(1000):
-            connection.execute(
-                daily.insert(),
-                [
-                    {
-                        "key": _key(row[: len(rollup.KEYS)]),
-                        **dict(zip((*rollup.KEYS, *measures), row, strict=True)),
-                    }
-                    for row in part
-                ],
-            )
+        fill(connection)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -304,6 +290,25 @@ def _within(only: Mapping[str, Sequence[str]] | None, teams: Sequence[str]) -> d
     if teams:
         found["team"] = [team for team in found.get("team", teams) if team in teams]
     return found
+
+
+def fill(connection: sa.Connection) -> None:
+    """The sums of all events there are, into an empty `daily`."""
+    keys = ", ".join(rollup.key(name) for name in rollup.KEYS)
+    measures = {**rollup.MEASURES, **rollup.LATENCIES}
+    sums = ", ".join(f"sum({how.format('')})" for how in measures.values())
+    found = connection.execute(sa.text(f"SELECT {keys}, {sums} FROM events GROUP BY {keys}"))  # noqa: S608
+    for part in found.partitions(1000):
+        connection.execute(
+            daily.insert(),
+            [
+                {
+                    "key": _key(row[: len(rollup.KEYS)]),
+                    **dict(zip((*rollup.KEYS, *measures), row, strict=True)),
+                }
+                for row in part
+            ],
+        )
 
 
 def _sums(new: Sequence[Event]) -> list[dict[str, Any]]:
