@@ -17,6 +17,8 @@ class RawClient:
         self, root: Path, settings: dict[str, Any], encoding: str = "utf-16", **options: Any
     ) -> None:
         self.root, self.settings, self.encoding, self.options = root, settings, encoding, options
+        self.under: list[str] = []
+        """A command that runs the server under something, such as strace."""
         self.notifications: list[tuple[str, Any]] = []
         self.news = asyncio.Condition()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -24,7 +26,7 @@ class RawClient:
 
     async def __aenter__(self) -> Self:
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "lido", "serve",
+            *self.under, sys.executable, "-m", "lido", "serve",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -17,6 +17,7 @@ import pytest
 
 from fakes.model_server import ModelServer, Script
 from fakes.raw_client import RawClient
+from lido.events.store import EventLog, connect
 
 GARBAGE = b"this is no database, nor JSON \x00\xff\n" * 4096
 Arrange = Callable[[Path], Iterator[None]]
@@ -178,3 +179,120 @@ async def work(root: Path, url: str, told: str) -> None:
     assert ("recorded" in str(shown())) == ("events" in told)
     assert ("Conversations" in str(shown())) == ("chats" in told)
     assert client.process.returncode == 0
+
+
+def settings_of(url: str) -> dict[str, object]:
+    model = {
+        "provider": "openai",
+        "base_url": f"{url}/v1",
+        "model": "m",
+        "fim": "qwen",
+        "context_window": 8192,
+    }
+    return {"models": {"m": model}, "completion": {"debounce_ms": 0}}
+
+
+async def suggestion(client: RawClient, root: Path, version: int = 1) -> str:
+    """Opens a file and asks for a completion; its id."""
+    uri = (root / "a.py").as_uri()
+    text = "def total(items):\n    return \n"
+    item = {"uri": uri, "languageId": "python", "version": version, "text": text}
+    client.notify("textDocument/didOpen", {"textDocument": item})
+    where = {"textDocument": {"uri": uri}, "position": {"line": 1, "character": 11}}
+    asked = {**where, "context": {"triggerKind": 1}}
+    found = await client.request("textDocument/inlineCompletion", asked)
+    (item,) = found["items"]
+    return str(item["command"]["arguments"][0])
+
+
+async def test_a_log_that_stays_locked_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    home = Path(os.environ["LIDO_HOME"])
+    holder = sqlite3.connect(home / EVENTS, isolation_level=None)
+    holder.execute("PRAGMA journal_mode=WAL")
+    holder.execute("CREATE TABLE held (x)")
+    holder.execute("BEGIN EXCLUSIVE")
+    async with ModelServer(Script(["sum(", "items)"])) as server:
+        client = await RawClient(tmp_path, settings_of(server.url)).__aenter__()
+        identifier = await suggestion(client, tmp_path)
+        client.notify("lido/completion/shown", {"id": identifier})
+        client.notify("lido/completion/dismissed", {"id": identifier})
+        await client.request("shutdown", None)
+        client.notify("exit", None)
+        began = time.monotonic()
+        assert await asyncio.wait_for(client.process.wait(), 20) == 0
+        assert time.monotonic() - began < 7, "two seconds, on a busy machine"
+        messages = [
+            params["message"] for name, params in client.notifications if name == "window/showMessage"
+        ]
+        assert len(messages) <= 1
+    holder.close()
+
+
+async def test_what_a_lock_cost_is_counted_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / EVENTS
+    connect(path).close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    told: list[str] = []
+    log = EventLog(path, told.append)
+    for number in range(1200):  # three transactions' worth
+        log.remember_open(f"s{number}", "session", "{}")
+    began = time.monotonic()
+    await asyncio.to_thread(log.close)
+    assert time.monotonic() - began < 6
+    assert log.dropped == 1200
+    assert len(told) == 1
+    assert "locked" in told[0]
+    assert [record.message for record in caplog.records] == [f"1200 records could not be written to {path}"]
+    holder.close()
+    log = EventLog(path, told.append)
+    log.remember_open("after", "session", "{}")
+    await asyncio.to_thread(log.close)
+    assert log.dropped == 0
+    assert connect(path).execute("SELECT count(*) FROM open").fetchone()[0] == 1
+
+
+STRACE = shutil.which("strace")
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace delays the disk; it is not installed")
+async def test_a_disk_that_takes_half_a_second_to_write_holds_up_no_answer(tmp_path: Path) -> None:
+    """Every fsync of the server takes that long; what a person waits for must not wait for one."""
+    slow = "fsync,fdatasync:delay_exit=500000"
+    under = [
+        str(STRACE),
+        "-f",
+        "-q",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+        f"inject={slow}",
+    ]
+    if (await asyncio.to_thread(subprocess.run, [*under, "true"])).returncode:
+        pytest.skip("strace may trace nothing here")
+    async with ModelServer(Script(["sum(", "items)"])) as server:
+        client = RawClient(tmp_path, settings_of(server.url))
+        client.under = under
+        async with client:
+            await suggestion(client, tmp_path)  # all that is loaded with the first one
+            took = []
+            for version in range(2, 12):
+                began = time.monotonic()
+                identifier = await suggestion(client, tmp_path, version)
+                client.notify("lido/completion/shown", {"id": identifier})
+                client.notify("lido/completion/dismissed", {"id": identifier})
+                took.append(time.monotonic() - began)
+            assert sorted(took)[5] < 0.4, took
+            began = time.monotonic()
+            answer = await client.request("lido/chat/send", {"text": "hello", "attachments": []})
+            assert answer["text"] == "sum(items)"
+            assert time.monotonic() - began < 8
+        assert client.process.returncode == 0
+    database = sqlite3.connect(Path(os.environ["LIDO_HOME"]) / EVENTS)
+    outcomes = dict(database.execute("SELECT kind, count(*) FROM events GROUP BY kind"))
+    database.close()
+    assert outcomes["shown"] == outcomes["rejected"] + outcomes["ignored"] == 11, "all was written at last"

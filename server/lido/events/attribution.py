@@ -661,7 +661,7 @@ def recover(path: Path, sessions: Path) -> int:
     if not path.exists():
         return 0
     ended = 0
-    database = connect(path)
+    database = connect(path, timeout=2)  # the server may end meanwhile; the next one tries again
     try:
         rows = database.execute("SELECT suggestion_id, session, outcome FROM open").fetchall()
         dead: dict[str, bool] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import queue
 import sqlite3
@@ -28,6 +29,10 @@ UPKEEP = 3600.0
 LINGER = 0.1
 """Seconds for which the log waits for more before it writes, unless someone waits for it: what is asked for,
 shown and decided within a keystroke is one transaction, and not in the way of the next answer."""
+PATIENCE = 10.0
+"""Seconds for which another's lock on the log is waited for, before what is to be written is dropped."""
+CLOSING = 2.0
+"""The same, once the server ends."""
 DAY = 86_400.0
 
 _TYPES = {
@@ -76,8 +81,9 @@ class NewerLogError(Exception):
     """The log was written by a newer Lido."""
 
 
-def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
-    """The log, brought to the present schema. Raises sqlite3.Error, OSError, NewerLogError."""
+def connect(path: Path, *, readonly: bool = False, timeout: float = 10) -> sqlite3.Connection:
+    """The log, brought to the present schema; a lock is waited for `timeout` seconds. Raises sqlite3.Error,
+    OSError, NewerLogError."""
     if readonly:
         database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         database.row_factory = sqlite3.Row
@@ -85,21 +91,31 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    database = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-    database.row_factory = sqlite3.Row
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")  # what a person was told is recorded survives power loss
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA:
-        raise NewerLogError(f"{path} was written by a newer Lido (schema {version}); update this one")
-    for number in range(version, SCHEMA):
-        with suppress(sqlite3.OperationalError):  # another server was quicker
-            database.executescript(
-                f"BEGIN EXCLUSIVE; {_MIGRATIONS[number]} PRAGMA user_version={number + 1}; COMMIT;"
-            )
-        if database.in_transaction:
-            database.execute("ROLLBACK")
+    database = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    try:
+        database.row_factory = sqlite3.Row
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")  # what a person was told is recorded survives power loss
+        while (version := _version(database)) != SCHEMA:
+            if version > SCHEMA:
+                raise NewerLogError(f"{path} was written by a newer Lido (schema {version}); update this one")
+            try:
+                database.executescript(
+                    f"BEGIN EXCLUSIVE; {_MIGRATIONS[version]} PRAGMA user_version={version + 1}; COMMIT;"
+                )
+            except sqlite3.OperationalError:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                if _version(database) == version:  # else another server was quicker
+                    raise
+    except BaseException:
+        database.close()
+        raise
     return database
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 Statement = tuple[str, tuple[object, ...]]
@@ -139,6 +155,8 @@ class EventLog:
         self._enabled = enabled
         self._on_problem = on_problem
         self._told = False
+        self._ends = math.inf
+        """When, by the monotonic clock, locks are no longer waited for."""
         self._queue: queue.SimpleQueue[Statement | Callable[[], Event | None] | threading.Event | None] = (
             queue.SimpleQueue()
         )
@@ -192,10 +210,16 @@ class EventLog:
             done.wait(30)
 
     def close(self) -> None:
-        """Writes what is queued and ends the thread."""
+        """Writes what is queued and ends the thread. Someone else's lock is waited for no longer than
+        `CLOSING`, a slow disk for ten seconds; what was lost over the session is counted in the log."""
         if self._thread is not None and self._thread.is_alive():
+            self._ends = time.monotonic() + CLOSING
             self._queue.put(None)
-            self._thread.join(30)
+            self._thread.join(10)
+            if self._thread.is_alive():
+                self.dropped += self._queue.qsize() + 1
+        if self.dropped:
+            log.warning("%d records could not be written to %s", self.dropped, self.path)
         self._thread = None
 
     # ------------------------------------------------------------------ the thread
@@ -226,7 +250,7 @@ class EventLog:
                     break
             if batch:
                 try:
-                    database = _written(self.path, database, batch)
+                    database = _written(self.path, database, batch, lambda: self._ends)
                     self._observe(batch)
                 except (sqlite3.Error, OSError, NewerLogError) as error:
                     self.dropped += len(batch)
@@ -272,22 +296,23 @@ def _made(make: Callable[[], Event | None]) -> Event | None:
 
 
 def _written(
-    path: Path, database: sqlite3.Connection | None, batch: Sequence[Statement]
+    path: Path, database: sqlite3.Connection | None, batch: Sequence[Statement], ends: Callable[[], float]
 ) -> sqlite3.Connection:
-    """Commits `batch` and gives the connection for the next one.
+    """Commits `batch` and gives the connection for the next one. A lock is waited for `PATIENCE`, in steps,
+    so that `ends` is heeded.
 
     Some locks are refused at once, whatever the time-out: while another server switches the journal's mode,
     or is the last to close the log (https://www.sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
     """
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE
     while True:
         try:
-            database = database or connect(path)
+            database = database or connect(path, timeout=0.25)
             _commit(database, batch)
             return database
         except sqlite3.OperationalError as error:
             busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-            if not busy or time.monotonic() > until:
+            if not busy or time.monotonic() > min(until, ends()):
                 raise
             time.sleep(0.02)
 

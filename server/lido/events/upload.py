@@ -68,7 +68,7 @@ def end(path: Path) -> None:
     if not path.exists():
         return
     with suppress(sqlite3.Error, OSError):
-        database = connect(path)
+        database = connect(path, timeout=2)  # the server may end meanwhile
         try:
             database.executescript("DROP TRIGGER IF EXISTS events_outbox; DROP TABLE IF EXISTS outbox;")
         finally:
