@@ -18,7 +18,7 @@ from typing import Literal
 
 from lido.edits import hunks as diff
 from lido.edits import matching, review
-from lido.edits.files import FileText, Refused, Workspace, line_ending, read_bytes, with_line_ending
+from lido.edits.files import MAX_FILE, FileText, Refused, Workspace, line_ending, read_bytes, with_line_ending
 from lido.edits.formats import FileEdit, Lines, Replace, Whole, is_marker
 from lido.edits.journal import Entry, Image, Journal, Recovered, remove_folders
 from lido.edits.review import Review
@@ -108,6 +108,22 @@ def resolve(edits: Iterable[FileEdit], read: Read, syntax_errors: SyntaxErrors =
     return Resolution(tuple(changes), tuple(rejected))
 
 
+MAX_NEW = 4 * 1024 * 1024
+"""Characters that one file may gain: more is nothing that a person reviews."""
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _unwritable(before: str, after: str) -> str:
+    """Why the text must not become a file's; "" where it may."""
+    if len(after) > len(before) + MAX_NEW or len(after) > MAX_FILE:
+        return f"it adds more than {MAX_NEW // 2**20} MB"
+    if "\0" in after:
+        return "it holds NUL bytes"
+    if _HALF.search(after) and not _HALF.search(before):
+        return "it holds half a character (a lone surrogate)"
+    return ""
+
+
 class _Rejected(Exception):  # noqa: N818 - carries an answer up
     def __init__(self, rejection: Rejection) -> None:
         self.rejection = rejection
@@ -138,6 +154,8 @@ def _resolve_file(
         return [Rejection(path, "refused", str(error), format=form)]
     except _Rejected as error:
         return [error.rejection]
+    if why := _unwritable(before or "", after):
+        return [Rejection(path, "refused", why, format=form)]
     if after == before and new_path is None:
         return [Rejection(path, "no_change", "it changes nothing", format=form)]
     if after and syntax_errors(path, after) > (syntax_errors(path, before) if before else 0):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,8 +135,10 @@ class Workspace:
         if name.endswith(("/", "\\")):
             raise Refused("it names a folder")
         if os.name == "nt":
-            if ":" in name[2:] or name.startswith(("\\\\?\\", "\\\\.\\")):
-                raise Refused("the path names a device or a stream")
+            if ":" in name[2:] or name.startswith(("\\\\", "//")):
+                raise Refused("the path names a device, a share or a stream")
+        elif _DRIVE.match(name):
+            raise Refused("it is outside the workspace")
         elif "\\" in name:
             name = name.replace("\\", "/")
         if name.startswith("~"):
@@ -145,6 +148,8 @@ class Workspace:
         try:
             path = next((place for place in places if os.path.lexists(place)), places[0])
             real = Path(os.path.realpath(path))
+            if os.name == "nt" or not os.path.lexists(real):
+                _refuse_windows_names(real)
             if not any(real != root and real.is_relative_to(root) for root in self.roots):
                 raise Refused("it is outside the workspace")
             if any(part.casefold() == ".git" for part in real.parts):
@@ -191,6 +196,24 @@ class Workspace:
         return None if data is None else FileText.decode(data).text
 
 
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\|//")
+_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:\..*)?", re.I | re.S
+)
+
+
+def _refuse_windows_names(path: Path) -> None:
+    """What Windows would take for a device or a stream of another file, or write under another name.
+    Elsewhere such files may be there, but none is made: it could not be checked out everywhere."""
+    for part in path.parts[1:]:
+        if _RESERVED.fullmatch(part):
+            raise Refused(f"{part} is a device on Windows")
+        if ":" in part:
+            raise Refused("the path names a stream of a file")
+        if part.endswith((".", " ")):
+            raise Refused("a name ends in a dot or a space")
+
+
 def _mode(path: Path) -> int | None:
     try:
         return path.lstat().st_mode
@@ -222,21 +245,61 @@ def read_bytes(path: Path) -> bytes | None:
         return file.read(MAX_FILE + 1)
 
 
-def write_bytes(path: Path, data: bytes, temporary: Path) -> None:
-    """Put `data` at `path` in one step: whole or not at all, also across a crash. Keeps the mode of the
-    file it replaces. `temporary` must lie in the same folder. Raises OSError."""
-    mode = _mode(path)
+@contextlib.contextmanager
+def real_folder(folder: Path, create: bool = False) -> Iterator[int | None]:
+    """A descriptor of `folder`, a real path, reached through no link: one that was put in its way since it
+    was looked at leads nowhere. None where the platform has no such descriptors. Raises OSError."""
+    if os.open not in os.supports_dir_fd:
+        if create:
+            folder.mkdir(parents=True, exist_ok=True)
+        yield None
+        return
+    flags = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
+    fd = os.open(folder.anchor, flags)
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+        for part in folder.parts[1:]:
+            if create:
+                with contextlib.suppress(FileExistsError):
+                    _make_folder(part, fd)
+            inner = os.open(part, flags | os.O_NOFOLLOW, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _make_folder(name: str, parent: int) -> None:
+    try:
+        os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        os.mkdir(name, dir_fd=parent)
+
+
+def write_bytes(
+    path: Path, data: bytes, temporary: Path, folder: int | None = None, mode: int | None = None
+) -> None:
+    """Put `data` at `path` in one step: whole or not at all, also across a crash. Keeps the mode of the file
+    it replaces; a new one gets `mode`. `temporary` must lie in the same folder, whose descriptor may be
+    given. Raises OSError."""
+    target: Path | str = path if folder is None else path.name
+    source: Path | str = temporary if folder is None else temporary.name
+    with contextlib.suppress(FileNotFoundError):
+        there = os.stat(target, dir_fd=folder, follow_symlinks=False).st_mode
+        mode = stat.S_IMODE(there) if stat.S_ISREG(there) else None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        fd = os.open(source, flags, 0o666, dir_fd=folder)
         with os.fdopen(fd, "wb") as file:
             file.write(data)
-            if mode is not None:
-                temporary.chmod(stat.S_IMODE(mode))
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(fd, mode)
             file.flush()
             os.fsync(fd)
-        temporary.replace(path)
+        os.replace(source, target, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(source, dir_fd=folder)
         raise
     sync_folder(path.parent)
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lido.edits.files import Refused, read_bytes, sync_folder, write_bytes
+from lido.edits.files import Refused, read_bytes, real_folder, sync_folder, write_bytes
 
 EntryState = Literal["begun", "done", "failed"]
 Mode = Literal["disk", "editor"]
@@ -156,10 +156,15 @@ class Journal:
                 written.append(image)
                 _put(image.path, image.after, image.mode, entry.id)
         except OSError as error:
+            why = f"the disk refused: {error.strerror or error}"
             for image in reversed(written):
-                _put(image.path, image.before, image.mode, entry.id)
+                try:
+                    _put(image.path, image.before, image.mode, entry.id)
+                except OSError:
+                    if image is not written[-1]:  # at which it stopped: nothing was written there
+                        why += f"; {image.path.name} could not be put back and is in {self.folder / entry.id}"
             remove_folders(entry.folders)
-            raise Refused(f"the disk refused: {error.strerror or error}") from error
+            raise Refused(why) from error
 
     def revert(self, entry: Entry) -> list[str]:
         """Put the files of a finished "disk" entry back; what cannot be, in sentences."""
@@ -263,16 +268,17 @@ def _temporary(path: Path, entry_id: str) -> Path:
 
 
 def _put(path: Path, data: bytes | None, mode: int | None, entry_id: str) -> None:
+    """`path` is real: nothing is written, made or deleted through a link. Raises OSError."""
     if data is None:
-        path.unlink(missing_ok=True)
-        if path.parent.is_dir():
-            sync_folder(path.parent)
+        try:
+            with real_folder(path.parent) as folder:
+                os.unlink(path if folder is None else path.name, dir_fd=folder)
+        except FileNotFoundError:
+            return
+        sync_folder(path.parent)
         return
-    existed = path.exists()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, data, _temporary(path, entry_id))
-    if mode is not None and not existed:
-        path.chmod(mode)
+    with real_folder(path.parent, create=True) as folder:
+        write_bytes(path, data, _temporary(path, entry_id), folder, mode)
 
 
 def _missing_folders(paths: Iterable[Path]) -> list[Path]:
