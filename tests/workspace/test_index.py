@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 
-from lido.workspace.index import Index, connect, location, update
+from lido.workspace.index import Index, connect, location, shared, update
 
 
 def make(tmp_path):
@@ -89,3 +89,41 @@ async def test_is_brought_up_to_date_by_a_process_of_its_own(tmp_path):
 
 def test_each_root_has_its_own(tmp_path):
     assert location(tmp_path, tmp_path / "a") != location(tmp_path, tmp_path / "b")
+
+
+async def test_sessions_of_one_process_share_the_index_of_a_root(tmp_path, monkeypatch):
+    root, _ = make(tmp_path)
+    started = []
+    start = asyncio.create_subprocess_exec
+
+    async def counted(*command, **options):
+        started.append(command)
+        return await start(*command, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", counted)
+    sessions = [shared(tmp_path / "cache", root) for _ in range(50)]
+    other = shared(tmp_path / "cache", root, ["*.go"])
+    assert len({id(index) for index in sessions}) == 1
+    assert other is not sessions[0], "what is ignored differs"
+    running = {index.refresh(older_than=60) for index in sessions}
+    assert len(running) == 1
+    await running.pop()
+    assert len(started) == 1
+    for index in sessions[1:]:
+        await index.close()
+    assert sessions[0].definitions(["Basket"]), "who is left can still read"
+    await sessions[0].close()
+    await other.close()
+    again = shared(tmp_path / "cache", root)
+    assert again is not sessions[0]
+    await again.close()
+
+
+async def test_a_session_that_ends_does_not_stop_what_another_waits_for(tmp_path):
+    root, _ = make(tmp_path)
+    one, two = shared(tmp_path / "cache", root), shared(tmp_path / "cache", root)
+    running = one.refresh()
+    await one.close()
+    await running
+    assert two.definitions(["Basket"])
+    await two.close()

@@ -34,7 +34,7 @@ def make(server: LidoServer) -> Completer:
     from lido.completion.cache import Cache
     from lido.completion.context import Elsewhere
     from lido.completion.engine import Completer
-    from lido.workspace.index import Index
+    from lido.workspace.index import shared
     from lido.workspace.recent import Recent
 
     indexes: dict[Path, Index] = {}
@@ -43,7 +43,7 @@ def make(server: LidoServer) -> Completer:
         """The index of each root; each is brought up to date when that was a minute ago."""
         for root in server.roots:
             if root not in indexes:
-                indexes[root] = Index(server.home.cache, root, server.settings.privacy.ignore)
+                indexes[root] = shared(server.home.cache, root, server.settings.privacy.ignore)
         return [indexes[root] for root in server.roots if root in indexes]
 
     def refresh() -> None:

@@ -171,6 +171,18 @@ def _add(database: sqlite3.Connection, root: Path, name: str, stamp: str) -> Non
         database.execute("INSERT INTO words(rowid, text) VALUES(?, ?)", (row.lastrowid, piece))
 
 
+def shared(cache: Path, root: Path, ignore: Sequence[str] = ()) -> Index:
+    """The index that every session of this process shares for `root`: one process brings it up to date, one
+    connection reads it. Each session closes it."""
+    key = (location(cache, root), tuple(ignore))
+    index = _shared.get(key)
+    if index is None:
+        index = _shared[key] = Index(cache, root, ignore)
+    else:
+        index._users += 1
+    return index
+
+
 class Index:
     """Reads the index of one workspace root and has it brought up to date in the background."""
 
@@ -183,6 +195,7 @@ class Index:
         self._running: asyncio.Task[None] | None = None
         self._again = False
         self._began: float | None = None
+        self._users = 1
 
     # ------------------------------------------------------------------ reading (blocking, thread-safe)
 
@@ -280,6 +293,11 @@ class Index:
                 return
 
     async def close(self) -> None:
+        self._users -= 1
+        if self._users:
+            return
+        if _shared.get(key := (self.path, self._ignore)) is self:
+            del _shared[key]
         if self._running and not self._running.done():
             self._running.cancel()
             await asyncio.wait([self._running], timeout=2)
@@ -287,6 +305,9 @@ class Index:
             if self._database is not None:
                 self._database.close()
                 self._database = None
+
+
+_shared: dict[tuple[Path, tuple[str, ...]], Index] = {}
 
 
 def main() -> None:
