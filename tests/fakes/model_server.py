@@ -120,6 +120,7 @@ class ModelServer:
             self.seen.append(seen)
             self.arrived.notify_all()
         gone = asyncio.create_task(reader.read(1))
+        gone.add_done_callback(lambda task: task.cancelled() or task.exception())  # a reset is no news
         answering = asyncio.create_task(self._answer(seen, writer))
         await asyncio.wait([gone, answering], return_when=asyncio.FIRST_COMPLETED)
         if not answering.done():

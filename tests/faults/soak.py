@@ -65,6 +65,8 @@ class Report:
     memory: list[float] = field(default_factory=list)
     """MB resident, sampled at even distances; the first once everything has been used."""
     files: list[int] = field(default_factory=list)
+    children: int = 0
+    """Processes that the server had at once, at the most."""
     shown: int = 0
 
     @property
@@ -79,7 +81,8 @@ class Report:
         slow = ", ".join(f"{what} {1000 * took:.0f} ms" for what, took in self.slowest.items())
         return (
             f"{done}\nslowest: {slow}\nmemory {self.memory[0]:.0f} to {self.memory[-1]:.0f} MB, "
-            f"growth {self.growth:+.1f} MB; descriptors {self.files[0]} to {self.files[-1]}; {self.shown} shown"
+            f"growth {self.growth:+.1f} MB; descriptors {self.files[0]} to {self.files[-1]}; "
+            f"at most {self.children} child processes; {self.shown} shown"
         )
 
 
@@ -263,12 +266,19 @@ def resident(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def children(process: int) -> int:
+    return sum(
+        len((task / "children").read_text().split()) for task in Path(f"/proc/{process}/task").iterdir()
+    )
+
+
 async def watch(
     process: int, seconds: float, report: Report, backend: ModelServer, clients: list[RawClient]
 ) -> None:
     """Samples the server, and forgets what the fakes keep."""
     while True:
         report.memory.append(resident(process))
+        report.children = max(report.children, children(process))
         report.files.append(len(list(Path(f"/proc/{process}/fd").iterdir())))
         await asyncio.sleep(seconds / 60)
         del backend.seen[:-100]
@@ -311,6 +321,7 @@ async def soak(seconds: float, clients: int = 0, root: Path | None = None) -> Re
             for _ in range(clients):  # one comes after the other, each once the one before is served
                 sessions.append(await TcpClient(folder, settings()).connect(port))
                 await at_last(sessions[-1], folder)
+                report.children = max(report.children, children(server.pid))
             weather.fair = False
         else:
             sessions.append(await RawClient(folder, settings()).__aenter__())

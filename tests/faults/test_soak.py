@@ -21,3 +21,4 @@ async def test_work_under_outages_loses_nothing_and_memory_stays_flat(clients: i
     assert report.shown > 20
     assert report.files[-1] <= report.files[0] + 20 + 12 * clients
     assert report.growth < 15 + clients, str(report)
+    assert report.children <= 4, "all sessions are in one folder; one process keeps its index current"
