@@ -114,6 +114,7 @@ class PlanSettings(_Section):
     max_steps: int = Field(24, ge=1, le=1000)
     max_tokens: int = Field(200_000, ge=1000, le=100_000_000)
     max_seconds: int = Field(900, ge=10, le=86_400)
+    max_cost: float | None = Field(None, gt=0, description="Of one run, in the currency of the prices.")
 
 
 class PrivacySettings(_Section):

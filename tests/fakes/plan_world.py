@@ -12,6 +12,7 @@ from lido.edits.files import Workspace
 from lido.edits.journal import Journal
 from lido.plan.agent import Plans
 from lido.plan.run import Update
+from lido.plan.tools import Diagnostics
 from lido.settings import PlanSettings, PrivacySettings
 from lido.workspace.attachments import Attachments
 from lido.workspace.privacy import Privacy
@@ -20,7 +21,13 @@ NO_SETTINGS = PlanSettings()
 
 
 class World:
-    def __init__(self, root: Path, models: ScriptedModels, settings: PlanSettings = NO_SETTINGS) -> None:
+    def __init__(
+        self,
+        root: Path,
+        models: ScriptedModels,
+        settings: PlanSettings = NO_SETTINGS,
+        diagnostics: Diagnostics | None = None,
+    ) -> None:
         privacy = Privacy([root], PrivacySettings())
         workspace = Workspace([root], privacy.blocked)
         self.root = root
@@ -30,7 +37,13 @@ class World:
         self.waiting = asyncio.Event()
         self.folder = root.parent / "plans"
         self.plans = Plans(
-            models, Attachments([root], privacy.blocked), workspace, self.reviews, settings, self.folder
+            models,
+            Attachments([root], privacy.blocked),
+            workspace,
+            self.reviews,
+            settings,
+            self.folder,
+            diagnostics=diagnostics,
         )
 
     def start(self, instruction: str, **more) -> str:

@@ -37,6 +37,9 @@ class ScriptedModels:
     def for_role(self, role: str, name: str | None = None) -> list[Any]:
         return [self.backend]
 
+    def cost(self, name: str, usage: Usage) -> float:
+        return usage.completion_tokens / 1000
+
     async def stream(
         self, role: str, build: Callable[[Any], Any], name: str | None = None
     ) -> AsyncIterator[tuple[Any, Chunk]]:

@@ -13,7 +13,7 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
 from fakes.model_server import ModelServer, Script
-from lido.lsp.client import Client
+from lido.lsp.client import Client, capabilities
 
 BEFORE = "def double(x):\n    return x + 1\n"
 AFTER = "def double(x):\n    return x * 2\n"
@@ -246,3 +246,33 @@ async def test_a_plain_editor_starts_a_plan_by_command(client: Client, root: Pat
     while (update := await asyncio.wait_for(updates.get(), 30))["state"] != "review":
         assert update["state"] in {"exploring", "planning", "editing"}, update
     assert update["planId"] == plan
+
+
+async def test_an_agent_asks_an_editor_that_can_tell_what_it_reports(
+    client: Client, model: ModelServer, root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def native(tool: str, **arguments: str) -> list[dict[str, str]]:
+        return [{"id": "1", "name": tool, "arguments": json.dumps(arguments)}]
+
+    model.scripts[:0] = [
+        Script([], match="wrong number", tool_calls=native("give_up", reason="It says so.")),
+        Script([], match="Look", tool_calls=native("diagnostics")),
+    ]
+    able = capabilities()
+    able.experimental = {"lido": {"diagnostics": True}}
+    monkeypatch.setattr("lido.lsp.client.capabilities", lambda: able)
+    asked = []
+
+    async with Client(root, client.settings) as editor:
+
+        @editor.feature("lido/diagnostics")
+        def diagnostics(query: Any) -> list[dict[str, Any]]:
+            asked.append(query)
+            return [
+                {"uri": (root / "a.py").as_uri(), "line": 1, "severity": "warning", "message": "wrong number"}
+            ]
+
+        seen = await run_plan(editor, {"instruction": "Look", "mode": "agent", "attachments": attach(root)})
+    assert len(asked) == 1
+    assert (seen[-1]["state"], seen[-1]["message"]) == ("gaveUp", "It says so.")
+    assert any("a.py:2: warning: wrong number" in request.prompt for request in model.seen)

@@ -10,6 +10,7 @@ from fakes.plan_world import World, steps
 from fakes.scripted_models import LARGE, SMALL, ScriptedModels
 from lido.models.base import Capabilities, ChatRequest, ToolCall
 from lido.plan.permissions import is_consent
+from lido.plan.tools import Diagnostic
 from lido.settings import PlanSettings
 
 TEST = f"{shlex.quote(sys.executable)} -B -m unittest -q"
@@ -191,6 +192,7 @@ async def test_malformed_calls_are_answered_and_then_given_up(root: Path):
     [
         (PlanSettings(allow_commands=(TEST,), max_steps=2), "all 2 steps"),
         (PlanSettings(allow_commands=(TEST,), max_tokens=1000), "plan.max_tokens"),
+        (PlanSettings(allow_commands=(TEST,), max_cost=0.03), "The answers cost 0.03"),
     ],
 )
 async def test_budgets_end_the_run(root: Path, settings: PlanSettings, reason: str):
@@ -198,6 +200,43 @@ async def test_budgets_end_the_run(root: Path, settings: PlanSettings, reason: s
     end = await finish(World(root, ScriptedModels(*reads, capabilities=JSON_ONLY), settings))
     assert end.state == "gaveUp"
     assert reason in end.message
+
+
+async def test_a_small_models_rounds_have_the_same_budget(root: Path):
+    settings = PlanSettings(allow_commands=(TEST,), max_cost=0.01)
+    end = await finish(World(root, ScriptedModels("{}", "{}", "{}", capabilities=SMALL), settings))
+    assert end.state == "gaveUp"
+    assert "plan.max_cost" in end.message
+
+
+async def test_the_model_sees_what_the_editor_reports_but_not_of_secret_files(root: Path):
+    async def reported(path: Path | None) -> list[Diagnostic]:
+        found = [
+            Diagnostic(root / "code_under_test.py", 1, "error", "wrong\nby one"),
+            Diagnostic(root / ".env", 0, "error", "hunter2hunter2"),
+            Diagnostic(root.parent / "elsewhere.py", 0, "error", "not of this project"),
+        ]
+        return [each for each in found if path in (None, each.path)]
+
+    models = ScriptedModels(
+        call("diagnostics"),
+        call("diagnostics", path="test_double.py"),
+        call("diagnostics", path="../elsewhere.py"),
+        call("give_up", reason="Enough."),
+        capabilities=JSON_ONLY,
+    )
+    await finish(World(root, models, ALLOWED, reported))
+    said = [request.messages[-1].content for request in models.requests]
+    assert said[1] == "diagnostics: code_under_test.py:2: error: wrong by one"
+    assert said[2] == "diagnostics: Nothing is reported."
+    assert "Not done" in said[3]
+    assert "hunter2" not in "".join(said)
+
+
+async def test_where_no_editor_is_there_is_no_such_tool(root: Path):
+    models = ScriptedModels(call("diagnostics"), call("give_up", reason="Enough."), capabilities=JSON_ONLY)
+    await finish(World(root, models, ALLOWED))
+    assert "there is no tool 'diagnostics'" in models.requests[1].messages[-1].content
 
 
 async def test_the_model_may_give_up_and_ask(root: Path):

@@ -1,12 +1,14 @@
 import asyncio
+import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from lido.plan import sandbox
+from lido.plan import confined, sandbox
 from lido.plan.permissions import Denied, Permissions, parse
 
 
@@ -68,12 +70,12 @@ async def test_a_missing_program_is_said(tmp_path: Path):
 
 
 @pytest.fixture
-async def confined() -> None:
+async def confining() -> None:
     if not await sandbox.can_isolate():
         pytest.skip("this system cannot confine commands (no user namespaces)")
 
 
-async def test_there_is_no_network_but_the_loopback(confined, tmp_path: Path):
+async def test_there_is_no_network_but_the_loopback(confining, tmp_path: Path):
     code = (
         "import socket\n"
         "s = socket.create_server(('127.0.0.1', 0))\n"
@@ -87,7 +89,7 @@ async def test_there_is_no_network_but_the_loopback(confined, tmp_path: Path):
     assert result.isolated
 
 
-async def test_nothing_can_be_written_outside(confined, tmp_path: Path):
+async def test_nothing_can_be_written_outside(confining, tmp_path: Path):
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     inside.mkdir()
     code = f"open('a', 'w'); open({str(outside)!r}, 'w')"
@@ -97,9 +99,18 @@ async def test_nothing_can_be_written_outside(confined, tmp_path: Path):
     assert not outside.exists()
 
 
-async def test_root_cannot_undo_it(confined, tmp_path: Path):
+async def test_root_cannot_undo_it(confining, tmp_path: Path):
     code = "import ctypes; print(ctypes.CDLL(None).mount(None, b'/', None, 0x20, None))"
     assert "-1" in (await sandbox.run(python(code), tmp_path)).output
+
+
+@pytest.mark.parametrize("name", ['a")(allow file-write*)', "back\\", 'both\\"', "plain"])
+def test_a_folders_name_says_nothing_in_the_profile_for_macos(name: str):
+    string = r'"(?:\\.|[^"\\])*"'
+    plain, this = confined.mac_profile("/tmp/x"), confined.mac_profile(f"/tmp/{name}")
+    assert re.sub(string, "", this) == re.sub(string, "", plain)
+    strings = [json.loads(each) for each in re.findall(string, this)]
+    assert os.path.realpath(f"/tmp/{name}") in strings
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX limits")

@@ -23,6 +23,7 @@ import { Backoff } from './backoff';
 import { openSettings, section } from './configuration';
 import { masked } from './mask';
 import { compatible } from './python';
+import { diagnostics } from './diagnostics';
 import { launch, NoPythonError, NoServerError } from './server';
 
 export type State = 'stopped' | 'starting' | 'running' | 'failed';
@@ -142,6 +143,7 @@ export class Session implements vscode.Disposable {
       this.begun = false;
       client.registerFeature(new Own());
       client.onNotification(ShowMessageNotification.type, ({ type, message }) => void this.show(type, message));
+      client.onRequest('lido/diagnostics', diagnostics);
       for (const method of this.handlers.keys()) {
         client.onNotification(method, (params: unknown) => this.told(method, params));
       }
@@ -277,10 +279,10 @@ class Client extends LanguageClient {
   }
 }
 
-/** Tells the server that this client shows reviews itself, and whether the person trusts the workspace. */
+/** Tells the server that this client shows reviews itself and knows diagnostics, and whether the person trusts the workspace. */
 class Own implements StaticFeature {
   fillClientCapabilities(capabilities: ClientCapabilities): void {
-    const lido = { review: true, trusted: vscode.workspace.isTrusted };
+    const lido = { review: true, diagnostics: true, trusted: vscode.workspace.isTrusted };
     capabilities.experimental = { ...(capabilities.experimental as object | undefined), lido };
   }
   initialize(): void {}

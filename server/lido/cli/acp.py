@@ -4,7 +4,10 @@ Zed, JetBrains' AI chat, Neovim and Emacs clients. Everything it decides is deci
 from __future__ import annotations
 
 import asyncio
+import os
+import shlex
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from lido.cli.session import Session
     from lido.edits.review import Review, ReviewFile
     from lido.plan.run import Mode, Update
+    from lido.plan.sandbox import Result, Runner
     from lido.workspace.attachments import Attachment
 
 MODES = (
@@ -61,6 +65,7 @@ class LidoAgent:
         self._client: Any = None
         self._open: dict[str, _Conversation] = {}
         self._closing = AsyncExitStack()
+        self._terminals = False
 
     def on_connect(self, conn: Any) -> None:
         self._client = conn
@@ -68,12 +73,14 @@ class LidoAgent:
     async def close(self) -> None:
         await self._closing.aclose()
 
-    async def initialize(self, protocol_version: int, **_: Any) -> Any:
+    async def initialize(self, protocol_version: int, client_capabilities: Any = None, **_: Any) -> Any:
         from acp import PROTOCOL_VERSION, InitializeResponse
         from acp.schema import AgentCapabilities, Implementation, PromptCapabilities
 
         import lido
 
+        # A terminal hands its own environment on, and only env(1) clears that.
+        self._terminals = bool(getattr(client_capabilities, "terminal", False)) and os.name == "posix"
         return InitializeResponse(
             protocol_version=min(protocol_version, PROTOCOL_VERSION),
             agent_capabilities=AgentCapabilities(
@@ -163,7 +170,9 @@ class LidoAgent:
             plans.answer(plan, text)
         else:
             mode: Mode = "agent" if here.mode == "agent" else "plan"
-            plan = plans.start(text, attachments, mode, on_update=updates.put_nowait)
+            plan = plans.start(
+                text, attachments, mode, on_update=updates.put_nowait, runner=self._runner(session_id)
+            )
         told = ""
         try:
             while True:
@@ -196,6 +205,72 @@ class LidoAgent:
         ]
         if entries:
             await self._client.session_update(session_id, acp.update_plan(entries))
+
+    def _runner(self, session_id: str) -> Runner:
+        """Runs commands confined as everywhere, where the person sees them: in the client's terminal if it
+        has one, else with their output as text."""
+        import acp
+
+        from lido.events.schema import uuid7
+        from lido.plan import sandbox
+
+        async def run(argv: Sequence[str], cwd: Path, timeout: float, writable: Path) -> sandbox.Result:
+            call = uuid7()
+            title = shlex.join(argv)
+            if not self._terminals:
+                await self._client.session_update(
+                    session_id, acp.start_tool_call(call, title, kind="execute", status="in_progress")
+                )
+                result = await sandbox.run(argv, cwd, timeout, writable)
+                shown = [acp.tool_content(acp.text_block(result.output or "(no output)"))]
+                await self._ran(session_id, call, result, shown)
+                return result
+            isolated = await sandbox.can_isolate()
+            command, variables = sandbox.wrapped(argv, writable, isolated)
+            began = time.monotonic()
+            terminal = await self._client.create_terminal(
+                session_id=session_id,
+                command="/usr/bin/env",
+                args=["-i", *(f"{name}={value}" for name, value in variables.items()), *command],
+                cwd=str(cwd),
+                output_byte_limit=sandbox.OUTPUT,
+            )
+            here = {"session_id": session_id, "terminal_id": terminal.terminal_id}
+            timed_out = False
+            try:
+                content = [acp.tool_terminal_ref(terminal.terminal_id)]
+                await self._client.session_update(
+                    session_id,
+                    acp.start_tool_call(call, title, kind="execute", status="in_progress", content=content),
+                )
+                try:
+                    async with asyncio.timeout(timeout):
+                        await self._client.wait_for_terminal_exit(**here)
+                except TimeoutError:
+                    timed_out = True
+                    await self._client.kill_terminal(**here)
+                told = await self._client.terminal_output(**here)
+            finally:
+                await asyncio.shield(self._client.release_terminal(**here))  # kills what still runs
+            status = told.exit_status
+            code = status.exit_code if status and not timed_out else None
+            if code is None and not timed_out:
+                code = -1  # ended by a signal
+            result = sandbox.Result(code, told.output, time.monotonic() - began, timed_out, isolated)
+            await self._ran(session_id, call, result)
+            return result
+
+        return run
+
+    async def _ran(
+        self, session_id: str, call: str, result: Result, content: list[Any] | None = None
+    ) -> None:
+        import acp
+
+        status: Any = "completed" if result.ok else "failed"
+        await self._client.session_update(
+            session_id, acp.update_tool_call(call, status=status, content=content)
+        )
 
     async def _may(self, session_id: str, update: Update) -> str:
         """The person's consent to a command, as `Permissions` reads it."""

@@ -315,6 +315,23 @@ class ReviewUndone(Wire):
 # ---------------------------------------------------------------- around
 
 
+class DiagnosticsQuery(Wire):
+    """``lido/diagnostics``: request to a client that says ``experimental.lido.diagnostics``, for an agent."""
+
+    uri: str | None = None
+    """Only of this file; null for all."""
+
+
+class FileDiagnostic(Wire):
+    """What the editor reports of a file, whatever found it."""
+
+    uri: str
+    line: int
+    """From 0."""
+    severity: Literal["error", "warning", "information", "hint"]
+    message: str
+
+
 class ModelStatus(Wire):
     name: str
     provider: str

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
 
 from lido.lsp import attachments
 from lido.lsp import messages as m
 from lido.lsp.review import has_own_review
-from lido.lsp.server import RequestFailed, decode
+from lido.lsp.server import RequestFailed, decode, to_path
 
 if TYPE_CHECKING:
     from lido.lsp.server import LidoServer
     from lido.plan.run import Update
+    from lido.plan.tools import Diagnostic, Diagnostics
+
+log = logging.getLogger(__name__)
 
 COMMAND = "lido.plan"
 
@@ -81,6 +88,28 @@ async def begin(server: LidoServer, params: m.PlanStart) -> m.PlanStarted:
     )
     progress.on_cancel(plan_id)
     return m.PlanStarted(plan_id=plan_id)
+
+
+def diagnostics(server: LidoServer) -> Diagnostics:
+    """Asks the editor, for an agent. An editor that does not answer reports nothing."""
+    from lido.plan.tools import Diagnostic
+
+    async def ask(path: Path | None) -> list[Diagnostic]:
+        query = m.DiagnosticsQuery(uri=path.as_uri() if path else None)
+        try:
+            async with asyncio.timeout(10):
+                answer = await server.protocol.send_request_async("lido/diagnostics", query.encode())
+            found = [decode(m.FileDiagnostic, each, "lido/diagnostics") for each in answer or []]
+        except (TimeoutError, TypeError, JsonRpcException) as error:
+            log.warning("lido/diagnostics: %s", error)
+            return []
+        return [
+            Diagnostic(where, each.line, each.severity, each.message)
+            for each in found
+            if (where := to_path(each.uri))
+        ]
+
+    return ask
 
 
 async def _ask(server: LidoServer, update: Update) -> None:

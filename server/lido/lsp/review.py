@@ -373,6 +373,11 @@ def trusted(server: LidoServer) -> bool:
     return _own(server, "trusted", True)
 
 
+def tells_diagnostics(server: LidoServer) -> bool:
+    """Clients that answer ``lido/diagnostics`` say so: ``experimental.lido.diagnostics``."""
+    return _own(server, "diagnostics", False)
+
+
 def _own(server: LidoServer, name: str, default: bool) -> bool:
     own = server.client_capabilities.experimental
     section = own.get("lido") if isinstance(own, dict) else getattr(own, "lido", None)

@@ -61,6 +61,7 @@ METHODS = (
     Method("lido/plan/answer", "request", m.PlanAnswer),
     Method("lido/plan/cancel", "request", m.PlanRef),
     Method("lido/plan/update", "notification", m.PlanUpdate, to_client=True),
+    Method("lido/diagnostics", "request", m.DiagnosticsQuery, m.FileDiagnostic, many=True, to_client=True),
     Method("lido/review/list", "request", m.ReviewList, m.Review, many=True),
     Method("lido/review/get", "request", m.ReviewRef, m.Review),
     Method("lido/review/decide", "request", m.ReviewDecide, m.ReviewDecided),
@@ -227,7 +228,7 @@ def typescript() -> str:
         yield "/** Requests to the server, by method. */"
         yield "export interface Requests {"
         for method in METHODS:
-            if method.kind == "request":
+            if method.kind == "request" and not method.to_client:
                 result = method.result.__name__ + "[]" * method.many if method.result else "null"
                 yield f"  '{method.name}': {{ params: {method.params.__name__}; result: {result} }};"
         yield "}\n"

@@ -345,7 +345,7 @@ class LidoServer(LanguageServer):
 
     @cached_property
     def plans(self) -> Plans:
-        from lido.lsp import review
+        from lido.lsp import plan, review
         from lido.plan.agent import Plans
         from lido.workspace import syntax
 
@@ -358,6 +358,7 @@ class LidoServer(LanguageServer):
             self.home.plans,
             syntax.path_errors,
             review.trusted(self),
+            plan.diagnostics(self) if review.tells_diagnostics(self) else None,
         )
 
     # ------------------------------------------------------------------ session

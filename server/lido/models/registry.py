@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from lido.models.base import Backend, ChatRequest, Chunk, ModelError, TextRequest
+from lido.models.base import Backend, ChatRequest, Chunk, ModelError, TextRequest, Usage
 from lido.settings import Home, ModelSettings, Role, Settings
 
 if TYPE_CHECKING:
@@ -243,6 +243,14 @@ class Models:
             known = self._pace.get(name, now)
             self._pace[name] = known + 0.3 * (now - known)
             self._on_status()
+
+    def cost(self, name: str, usage: Usage) -> float:
+        """Of one answer, in the currency of the settings' prices; 0 where there are none."""
+        model = self._settings.models.get(name)
+        if model is None:
+            return 0.0
+        prompt, completion = model.prompt_price or 0.0, model.completion_price or 0.0
+        return (usage.prompt_tokens * prompt + usage.completion_tokens * completion) / 1e6
 
     def statuses(self) -> list[BackendStatus]:
         """Each configured model as it was last seen; nothing is asked for this."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from lido.edits.apply import Reviews
 from lido.edits.files import Workspace
 from lido.models.base import Capabilities, ModelError, Usage
-from lido.plan import explore, history, loop, planning, rounds
+from lido.plan import explore, history, loop, planning, rounds, sandbox
 from lido.plan.editing import Editor, SyntaxErrors, no_syntax
 from lido.plan.permissions import Permissions
 from lido.plan.run import GaveUp, Mode, OnUpdate, Run, Step, Trajectory, Update
-from lido.plan.tools import Toolbox
+from lido.plan.tools import Diagnostics, Toolbox
 from lido.plan.workcopy import sweep, workcopy
 from lido.settings import PlanSettings
 from lido.workspace.attachments import Attachment, Attachments, Excerpt, fit
@@ -61,7 +61,9 @@ class Plans:
         folder: Path,
         syntax_errors: SyntaxErrors = no_syntax,
         trusted: bool = True,
+        diagnostics: Diagnostics | None = None,
     ) -> None:
+        self._diagnostics = diagnostics
         self.trusted = trusted
         """Whether the person trusts the workspace; where not, no command runs."""
         self._scratch = folder / "work"
@@ -92,11 +94,13 @@ class Plans:
         confirm: bool = False,
         temperature: float = 0.0,
         seed: int | None = None,
+        runner: sandbox.Runner = sandbox.run,
     ) -> str:
         """Begins a run and returns its id; everything else comes through `on_update`, always on the event
         loop, the last one in a final state. `allowed` are commands that the person gave for this run, which
         need no further question. With `confirm`, plan mode waits for the person to go over the steps.
-        `temperature` and `seed` are for those who want several different runs of one instruction."""
+        `temperature` and `seed` are for those who want several different runs of one instruction. Commands
+        run by `runner`."""
         if self._recovering is None:
             self._recovering = asyncio.create_task(self.recover(), name="recover plans")
         plan_id = _new_id()
@@ -113,6 +117,8 @@ class Plans:
             confirm=confirm,
             temperature=temperature,
             seed=seed,
+            runner=runner,
+            budget=self._settings,
         )
         work = self._work(run, list(attachments), test_command or self._settings.test_command)
         running = _Running(run, asyncio.create_task(work, name=f"plan {plan_id}"))
@@ -265,7 +271,7 @@ class Plans:
                 lambda question: run.ask_human(question, "consent"),
                 self.trusted,
             )
-            box = Toolbox(run, copy, blocked_here, permissions, test_command, self._syntax)
+            box = Toolbox(run, copy, blocked_here, permissions, test_command, self._syntax, self._diagnostics)
             if can.small:
                 excerpts = await self._explore(run, resolved.excerpts, can)
                 message = await rounds.work(run, box, excerpts, can, self._syntax)

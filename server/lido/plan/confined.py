@@ -72,6 +72,21 @@ def confine(writable: str) -> None:
     check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
 
 
+def mac_profile(writable: str) -> str:
+    """The profile for sandbox-exec(1): no network but the loopback device, nothing written but below
+    `writable` and to the terminal's devices."""
+
+    def quoted(path: str) -> str:
+        return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    return (
+        "(version 1)(allow default)"
+        '(deny network*)(allow network* (local ip "localhost:*"))(allow network* (remote ip "localhost:*"))'
+        f"(deny file-write*)(allow file-write* (subpath {quoted(os.path.realpath(writable))})"
+        '(literal "/dev/null") (literal "/dev/tty") (literal "/dev/dtracehelper"))'
+    )
+
+
 def main(arguments: list[str]) -> None:
     memory, writable, *command = arguments
     if sys.platform == "linux":
@@ -79,9 +94,12 @@ def main(arguments: list[str]) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if writable:
         try:
-            if sys.platform != "linux":
-                raise OSError("only Linux has namespaces")
-            confine(writable)
+            if sys.platform == "darwin":
+                command = ["/usr/bin/sandbox-exec", "-p", mac_profile(writable), *command]
+            elif sys.platform == "linux":
+                confine(writable)
+            else:
+                raise OSError("this platform has no means for it")
         except OSError as error:
             sys.stderr.write(f"The command cannot be confined: {error}\n")
             raise SystemExit(CANNOT) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,7 +39,6 @@ async def work(
     malformed = unproven = 0
     repeated: Counter[str] = Counter()
     for number in range(settings.max_steps):
-        _within(run, settings)
         reply = await run.ask(
             compact(talk, can),
             max_tokens=min(4096, can.context_window // 4),
@@ -97,7 +95,7 @@ async def work(
             else Message("user", f"{call.name}: {text}")
             for call, text in results
         ]
-    raise GaveUp(f"I used all {settings.max_steps} steps without finishing. {_tried(run)}")
+    raise GaveUp(f"I used all {settings.max_steps} steps without finishing. {run.tried()}")
 
 
 def _opening(run: Run, box: Toolbox, excerpts: Sequence[Excerpt], can: Capabilities) -> list[Message]:
@@ -114,21 +112,6 @@ def _opening(run: Run, box: Toolbox, excerpts: Sequence[Excerpt], can: Capabilit
 def _parameters(tool: Tool) -> list[str]:
     required = tool.parameters["required"]
     return [name if name in required else f"{name}?" for name in tool.parameters["properties"]]
-
-
-def _within(run: Run, settings: PlanSettings) -> None:
-    """Raises GaveUp where a budget is used up."""
-    used = run.usage.prompt_tokens + run.usage.completion_tokens
-    if used >= settings.max_tokens:
-        raise GaveUp(f"I used {used} tokens, more than plan.max_tokens allows. {_tried(run)}")
-    seconds = time.monotonic() - run.started - run.waited
-    if seconds >= settings.max_seconds:
-        raise GaveUp(f"I worked for {seconds:.0f} s, longer than plan.max_seconds allows. {_tried(run)}")
-
-
-def _tried(run: Run) -> str:
-    titles = [step.title for step in run.update.steps[-5:]]
-    return f"Last I tried: {'; '.join(titles)}." if titles else ""
 
 
 def _step(call: calls.Call) -> Step:

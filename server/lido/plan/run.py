@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lido.models.base import ChatRequest, Message, Tool, ToolCall, Usage
-from lido.plan import history
+from lido.plan import history, sandbox
 from lido.workspace.privacy import scrub
 
 if TYPE_CHECKING:
     from lido.models.base import Backend
     from lido.models.registry import Models
+    from lido.settings import PlanSettings
 
 State = Literal[
     "exploring", "planning", "waiting", "editing", "testing",
@@ -128,6 +129,12 @@ class Run:
     """The steps as the person left them, with the answer to a question for them."""
     temperature: float = 0.0
     seed: int | None = None
+    budget: PlanSettings | None = None
+    """What the run may use up; no limit where None."""
+    cost: float = 0.0
+    """What the answers cost so far, where prices are set, in their currency."""
+    runner: sandbox.Runner = sandbox.run
+    """Where the commands run."""
     waited: float = 0.0
     """Seconds that the run waited for the person."""
     started: float = field(default_factory=time.monotonic)
@@ -156,6 +163,28 @@ class Run:
         steps[index] = replace(steps[index], state=state)
         self.tell(steps=tuple(steps))
 
+    def tried(self) -> str:
+        """The latest steps, as a sentence; "" for none."""
+        titles = [step.title for step in self.update.steps[-5:]]
+        return f"Last I tried: {'; '.join(titles)}." if titles else ""
+
+    def _within_budget(self) -> None:
+        """Raises GaveUp."""
+        if self.budget is None:
+            return
+        used = self.usage.prompt_tokens + self.usage.completion_tokens
+        if used >= self.budget.max_tokens:
+            raise GaveUp(f"I used {used} tokens, more than plan.max_tokens allows. {self.tried()}".strip())
+        seconds = time.monotonic() - self.started - self.waited
+        if seconds >= self.budget.max_seconds:
+            raise GaveUp(
+                f"I worked for {seconds:.0f} s, longer than plan.max_seconds allows. {self.tried()}".strip()
+            )
+        if self.budget.max_cost is not None and self.cost >= self.budget.max_cost:
+            raise GaveUp(
+                f"The answers cost {self.cost:.2f}, more than plan.max_cost allows. {self.tried()}".strip()
+            )
+
     async def ask_human(self, question: str, asks: Asks = "text") -> str:
         """Waits for the person's answer."""
         before = self.update.state
@@ -182,7 +211,8 @@ class Run:
         temperature: float | None = None,
     ) -> Reply:
         """One answer of the model; `progress` gets the text so far. `schema` and `tools` are used where
-        the backend can. Raises ModelError."""
+        the backend can. Raises ModelError, and GaveUp where the budget is used up."""
+        self._within_budget()
         self.trajectory.record("request", messages=[_plain(m) for m in messages], max_tokens=max_tokens)
 
         def build(backend: Backend) -> ChatRequest:
@@ -211,6 +241,7 @@ class Run:
                         self.usage.completion_tokens + chunk.usage.completion_tokens,
                         self.usage.cached_tokens + chunk.usage.cached_tokens,
                     )
+                    self.cost += self.models.cost(backend.name, chunk.usage)
                 if chunk.text:
                     parts.append(chunk.text)
                     if progress:

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,9 @@ def environment() -> dict[str, str]:
     return kept | {"TERM": "dumb", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "CI": "1"}
 
 
+Runner = Callable[[Sequence[str], Path, float, Path], Awaitable[Result]]
+"""Runs a command as `run` does, which is one: the arguments, where, seconds, and the writable folder."""
+
 _can_isolate: bool | None = None
 
 
@@ -67,16 +70,23 @@ async def run(argv: Sequence[str], cwd: Path, timeout: float = 120, writable: Pa
     return await _run(argv, cwd, writable or cwd, timeout, await can_isolate())
 
 
-async def _run(argv: Sequence[str], cwd: Path, writable: Path, timeout: float, isolated: bool) -> Result:
+def wrapped(argv: Sequence[str], writable: Path, isolated: bool) -> tuple[list[str], dict[str, str]]:
+    """The command as it is really started, which confines and limits itself first, and its whole
+    environment. Makes the folder for its temporary files."""
     script = str(Path(__file__).with_name("confined.py"))
     temporary = writable / ".tmp"
     temporary.mkdir(exist_ok=True)
     wrapper = [sys.executable, "-I", "-S", script, str(MEMORY), str(writable) if isolated else ""]
     variables = environment() | {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(temporary)}
+    return [*wrapper, *argv], variables
+
+
+async def _run(argv: Sequence[str], cwd: Path, writable: Path, timeout: float, isolated: bool) -> Result:
+    command, variables = wrapped(argv, writable, isolated)
     began = time.monotonic()
     try:
         process = await asyncio.create_subprocess_exec(
-            *wrapper, *argv,
+            *command,
             cwd=cwd, env=variables, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip

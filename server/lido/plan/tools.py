@@ -7,9 +7,9 @@ import contextlib
 import dataclasses
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lido.edits.apply import resolve
 from lido.edits.files import Refused, Workspace
@@ -57,6 +57,10 @@ TOOLS = (
     ),
     _tool("symbol", "Where a function, class or type is defined, and where it is used.", name="Its name."),
     _tool(
+        "diagnostics", "What the editor reports of the person's files: errors and warnings of compilers and "
+        "linters, as they were before your changes.", ("path",), path="Only of this file.",
+    ),
+    _tool(
         "git", "The repository's history.", ("path",),
         command="One of: status, diff, log, blame.", path="File; needed for blame.",
     ),
@@ -72,6 +76,19 @@ TOOLS = (
     _tool("finish", "The task is done.", summary="What was done, in one or two sentences."),
     _tool("give_up", "The task cannot be done.", reason="What was tried, and why it cannot be done."),
 )  # fmt: skip
+
+
+class Diagnostic(NamedTuple):
+    """`line` from 0; `severity` is error, warning, information or hint."""
+
+    path: Path
+    line: int
+    severity: str
+    message: str
+
+
+Diagnostics = Callable[[Path | None], Awaitable[Sequence[Diagnostic]]]
+"""Asks the editor what it reports, of one file or all."""
 
 
 class Finished(Exception):  # noqa: N818 - the end of the work, not an error
@@ -90,7 +107,9 @@ class Toolbox:
         permissions: Permissions,
         test_command: str,
         syntax_errors: SyntaxErrors = no_syntax,
+        diagnostics: Diagnostics | None = None,
     ) -> None:
+        self._diagnosed = diagnostics
         self._session = run
         self._copy = copy
         self._blocked = blocked
@@ -103,8 +122,11 @@ class Toolbox:
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        """Those that make sense: "test" only where there is a test command."""
-        return tuple(tool for tool in TOOLS if tool.name != "test" or self._test_command)
+        """Those that make sense: "test" where there is a test command, "diagnostics" where an editor is."""
+        absent = {"test"} if not self._test_command else set()
+        if self._diagnosed is None:
+            absent.add("diagnostics")
+        return tuple(tool for tool in TOOLS if tool.name not in absent)
 
     async def call(self, name: str, arguments: dict[str, Any]) -> str:
         """The result of one call. Raises Finished and GaveUp, which end the run."""
@@ -169,6 +191,22 @@ class Toolbox:
             if (m.path, m.line) not in there
         ]
         return "\n".join(lines) or f"{name} is not in the project."
+
+    async def _diagnostics(self, path: str = "") -> str:
+        if self._diagnosed is None:
+            return "There is no editor to ask."
+        origin = self._copy.origin
+        wanted = None
+        if path:
+            wanted = origin / self.workspace.name(await asyncio.to_thread(self.workspace.locate, path))
+        found = [
+            f"{problem.path.relative_to(origin).as_posix()}:{problem.line + 1}: {problem.severity}: "
+            f"{' '.join(problem.message.split())[:300]}"
+            for problem in await self._diagnosed(wanted)
+            if problem.path.is_relative_to(origin)
+            and not self._blocked(self._copy.real / problem.path.relative_to(origin))
+        ]
+        return "\n".join(found[:LINES]) or "Nothing is reported."
 
     async def _git(self, command: str, path: str = "") -> str:
         files = []
@@ -255,7 +293,7 @@ class Toolbox:
         if "/" in argv[0] and not (self._copy.root / argv[0]).exists() and program.exists():
             argv = [str(program), *argv[1:]]  # a virtual environment is not copied
         self._session.trajectory.record("command", argv=shlex.join(argv))
-        result = await sandbox.run(argv, self._copy.root, 120, self._copy.root.parent)
+        result = await self._session.runner(argv, self._copy.root, 120, self._copy.root.parent)
         # Paths as the person and the model know them, not those of the copy.
         result = dataclasses.replace(result, output=result.output.replace(f"{self._copy.real}/", ""))
         self._session.trajectory.record("output", code=result.code, text=result.output[-4000:])

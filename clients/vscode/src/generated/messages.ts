@@ -249,6 +249,21 @@ export interface ReviewUndone {
   failed: string[];
 }
 
+/** `lido/diagnostics`: request to a client that says `experimental.lido.diagnostics`, for an agent. */
+export interface DiagnosticsQuery {
+  /** Only of this file; null for all. */
+  uri?: string;
+}
+
+/** What the editor reports of a file, whatever found it. */
+export interface FileDiagnostic {
+  uri: string;
+  /** From 0. */
+  line: number;
+  severity: 'error' | 'warning' | 'information' | 'hint';
+  message: string;
+}
+
 export interface ModelStatus {
   name: string;
   provider: string;

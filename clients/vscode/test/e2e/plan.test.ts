@@ -63,10 +63,13 @@ describe('plans and reviews in VS Code', { skip, timeout: 300_000 }, () => {
   before(async () => {
     editor = await Editor.open({
       theme: 'Default Light Modern',
-      files: { 'basket.py': basket, 'src/receipt.py': receipt },
+      files: { 'basket.py': basket, 'src/receipt.py': receipt, 'package.json': '{\n  "name" "shop"\n}\n' },
       scripts: [
         { match: 'Now make these changes', pieces: edits.match(/[\s\S]{1,40}/g) ?? [], delay: 0.03 },
         { match: 'Plan the work', pieces: [JSON.stringify({ steps })] },
+        // What the model is told of the editor's problems ends the run.
+        { match: 'package.json:2: error', pieces: [], tool_calls: [{ id: '4', name: 'give_up', arguments: '{"reason": "The editor says so."}' }] },
+        { match: 'what is reported', pieces: [], tool_calls: [{ id: '3', name: 'diagnostics', arguments: '{}' }] },
         { match: 'by agent', pieces: [], tool_calls: [{ id: '1', name: 'test', arguments: '{}' }], times: 1 },
         { match: 'by agent', pieces: [], tool_calls: [{ id: '2', name: 'give_up', arguments: '{"reason": "The tests may not run."}' }] },
       ],
@@ -167,5 +170,17 @@ describe('plans and reviews in VS Code', { skip, timeout: 300_000 }, () => {
     await accessible(plans);
     await question.getByRole('button', { name: 'Do not run' }).click();
     await plans.locator('article:last-of-type .state', { hasText: 'Gave up' }).waitFor();
+  });
+
+  test('an agent sees what the editor reports', async () => {
+    await editor.doing('diagnostics', async () => {
+      await editor.openFile('package.json');
+      await editor.page.locator('.editor-group-container.active .squiggly-error').first().waitFor();
+      await plans.locator('select.models').selectOption('agent');
+      await plans.locator('input.test').fill('');
+      await start('Look at what is reported');
+      await plans.locator('article:last-of-type', { hasText: 'The editor says so.' }).waitFor();
+      await editor.screenshot('plan-diagnostics');
+    });
   });
 });
