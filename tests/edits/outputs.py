@@ -3,8 +3,9 @@
     python tests/edits/outputs.py [--show]
 
 "differs" are answers whose edit is not the expected one. Each was read: what was applied is what the model
-wrote, and the mistake the model's; `model_verdicts.json` pins the results that were read, by hash.
-Exits 1 where a result differs that nobody has read.
+wrote, and the mistake the model's; `model_verdicts.json` pins the results that were read, by hash. Beside
+that, `plainly` reads the answers that a few lines of code can read, in another way than the engine does.
+Exits 1 where a result differs that nobody has read, or where the two readings are not the same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import difflib
 import gzip
 import hashlib
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ except ImportError:  # run as a script
 
 from lido.edits.apply import resolve
 from lido.edits.formats import parse
+from lido.workspace import syntax
 
 OUTPUTS = Path(__file__).with_name("model_outputs.jsonl.gz")
 VERDICTS = Path(__file__).with_name("model_verdicts.json")
@@ -55,7 +58,7 @@ def judged() -> Iterator[Judged]:
     for row in rows:
         task = tasks[row["task"]]
         parsed = parse(row["output"], task.path, rewrites=row["format"] == "region")
-        resolution = resolve(parsed.edits, {task.path: task.before}.get)
+        resolution = resolve(parsed.edits, {task.path: task.before}.get, syntax.path_errors)
         why = "; ".join([*(r.message for r in resolution.rejected), *parsed.problems])
         if len(resolution.changes) == 1 and not why:
             (change,) = resolution.changes
@@ -65,6 +68,51 @@ def judged() -> Iterator[Judged]:
             )
         else:
             yield Judged(row, "refused", "-", why or "there is no edit in it", None)
+
+
+def plainly(before: str, answer: str) -> str | None:
+    """The file as an answer of a simple form says, read by other means than the engine's: JSON by its library
+    and `str.replace`, blocks by a regular expression, a single fence as the file. None for all else."""
+    if answer.lstrip().startswith("{"):
+        try:
+            edits = json.loads(answer)["edits"]
+            pairs = [(edit["search"], edit["replace"]) for edit in edits]
+        except (ValueError, KeyError, TypeError):
+            return None
+    elif pairs := re.findall(r"<<<<<<< SEARCH\n(.*?\n)=======\n(.*?)>>>>>>> REPLACE", answer, re.S):
+        pass
+    elif len(fences := re.findall(r"^```[a-z]*\n(.*?)^```\s*$", answer, re.S | re.M)) == 1 and not re.search(
+        r"^=======", fences[0], re.M
+    ):
+        return str(fences[0])
+    for search, new in pairs:
+        if before.count(search) != 1:
+            return None
+        before = before.replace(search, new)
+    return before if pairs else None
+
+
+def disagreeing(results: list[Judged]) -> list[str]:
+    """Results that the plain reading reads otherwise. Blank lines aside, since a rewrite that loses some is
+    given them back; and excerpts, which the plain reading takes for the file."""
+    tasks = {task.id: task for task in TASKS}
+    found = []
+    for result in results:
+        plain = plainly(tasks[result.row["task"]].before, result.row["output"])
+        if result.after is None or plain is None or result.rung in ("excerpt", "elided"):
+            continue
+        one, other = _told(plain), _told(result.after)
+        if (
+            result.rung == "indentation"
+        ):  # the plain reading gives no line the indentation it was quoted without
+            one, other = ([line.strip() for line in lines] for lines in (one, other))
+        if one != other:
+            found.append(result.key)
+    return found
+
+
+def _told(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
 
 
 def table(results: list[Judged]) -> str:
@@ -96,9 +144,15 @@ def main() -> int:
         if result.after is not None:
             lines = (text.splitlines() for text in (task.before, result.after))
             print("\n".join(list(difflib.unified_diff(*lines, n=0, lineterm=""))[2:]))
-    missing = unread(results)
+    missing, other = unread(results), disagreeing(results)
+    plain = sum(
+        plainly(tasks[r.row["task"]].before, r.row["output"]) is not None
+        for r in results
+        if r.after is not None
+    )
     print(f"\nresults that differ and were not read: {len(missing)}")
-    return 1 if missing else 0
+    print(f"results that a plain reading reads otherwise: {len(other)} of {plain} it can read")
+    return 1 if missing or other else 0
 
 
 if __name__ == "__main__":

@@ -37,3 +37,4 @@ def test_what_the_embedded_models_wrote_is_applied_as_it_was_read() -> None:
     results = list(outputs.judged())
     assert len({r.row["task"] for r in results}) >= 60
     assert outputs.unread(results) == []
+    assert outputs.disagreeing(results) == []

@@ -226,3 +226,27 @@ def test_hostile_text_is_read_in_bounded_time(text: str) -> None:
     start = time.monotonic()
     parse(text, "a.py")
     assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("path", ["a.py", "src/a.py", None])
+def test_a_block_that_kept_only_its_divider_is_the_file_or_a_part_of_it(path: str | None) -> None:
+    (edit,) = parse("```\na.py\n=======\nx = 1\ny = 2\n```\n", path).edits
+    assert edit.path == (path or "a.py")
+    (change,) = edit.changes
+    assert isinstance(change, Whole)
+    assert change.text == "x = 1\ny = 2\n"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "b.py\n=======\nx = 1\n",
+        "a.py\n=======\nx = 1\n=======\ny\n",
+        "a.py\n=======\nx\n>>>>>>> REPLACE\n",
+        "Title\n=======\ntext\n",
+    ],
+)
+def test_what_begins_otherwise_keeps_its_divider(inside: str) -> None:
+    for edit in parse(f"```\n{inside}```\n", "a.py").edits:
+        for change in edit.changes:
+            assert not isinstance(change, Whole) or "=======" in change.text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lido.edits.formats import Replace
 from lido.edits.hunks import apply_edits
-from lido.edits.matching import Match, NoMatch, fill_in, find, is_elision
+from lido.edits.matching import Index, Match, NoMatch, fill_in, find, is_elision
 
 FILE = '''import os
 
@@ -231,3 +231,64 @@ def test_a_file_that_repeats_itself_is_searched_in_bounded_time() -> None:
     for search in ("x\n" * 10_000, "x\n", "  x\n" * 5_000 + "y\n", "x\n" * 10_000 + "...\n" + "x\n" * 100):
         assert isinstance(find(text, Replace(search, "y\n")), NoMatch)
     assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "search"),
+    [
+        ("retries = 10\n", "retries = 1"),
+        ("subtotal = 0\n", "total = 0"),
+        ("delay = 1.5\n", "delay = 1"),
+        ("x = 1.5\n", "5"),
+        ("größe = 1\n", "e = 1"),
+    ],
+)
+def test_a_passage_that_splits_a_word_is_not_what_was_quoted(text: str, search: str) -> None:
+    found = find(text, Replace(search, "y", inline=True))
+    assert isinstance(found, NoMatch)
+    assert found.reason == "weak"
+
+
+@pytest.mark.parametrize(
+    ("text", "search", "expected"),
+    [
+        ("f(delay=1)\n", "delay=1", "f(y)\n"),
+        ("a.b.c\n", "b", "a.y.c\n"),
+        ("end 1.\n", "1", "end y.\n"),
+        ("x = -1\n", "1", "x = -y\n"),
+        ("call()()\n", "call()", "y()\n"),
+    ],
+)
+def test_a_passage_of_whole_words_is_replaced_within_its_line(text: str, search: str, expected: str) -> None:
+    found = find(text, Replace(search, "y", inline=True))
+    assert isinstance(found, Match)
+    assert apply_edits(text, found.edits) == expected
+
+
+def test_the_quickest_way_to_exact_lines_finds_what_the_slow_one_does() -> None:
+    text = "a\nb\n\na\nb\n\n\nb"
+    index = Index(text)
+    lines = text.split("\n")
+    for size in (1, 2, 3):
+        for first in range(len(lines) - size + 1):
+            search = lines[first : first + size]
+            there = [p for p in range(len(lines) - size + 1) if lines[p : p + size] == search]
+            assert index.find(search) == ("exact", there)
+    assert Index("a\n").find(["a", ""]) == ("", [])
+    assert Index("a\r\nb\r\n").find(["a", "b"]) == ("exact", [0])
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        ("def f():\n    return 1", "class A:\n    def f():\n        return 1\n"),
+        ("def f():\n        return 1", "class A:\n    def f():\n        return 1\n"),
+        ("@once\ndef f():", "class A:\n    @once\n    def f():\n"),
+        ("@once\n    def f():", "class A:\n    @once\n    def f():\n"),
+    ],
+)
+def test_lines_for_one_that_was_quoted_without_its_indentation_get_it(new: str, expected: str) -> None:
+    text = "class A:\n    def f():\n"
+    found = find(text, Replace("def f():", new, inline=True))
+    assert isinstance(found, Match)
+    assert apply_edits(text, found.edits) == expected

@@ -291,7 +291,7 @@ def _whole(path: str, before: str | None, change: Whole, edit: FileEdit) -> tupl
         if isinstance(filled, matching.NoMatch):
             why = f"the code block looks like an excerpt of the file, and {filled.message}"
             raise _Rejected(Rejection(path, "weak", why, format=edit.format))
-        return filled, "excerpt"
+        return _same_blank_lines(before, filled), "excerpt"
     ending = line_ending(before)
     text = with_line_ending(text, ending)
     if not before.endswith(("\n", "\r")):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -174,6 +174,15 @@ _LABEL = re.compile(
 def is_marker(line: str) -> bool:
     """Whether the line is a SEARCH or REPLACE marker: in a file's text it is debris of a broken block."""
     return bool(_SEARCH.match(line) or _REPLACE.match(line)) and line.lstrip()[:1] in "<>"
+
+
+def _headed(lines: Sequence[str]) -> str:
+    """The path in a block of code that begins with it and ``=======``, with no other marker; "" elsewhere."""
+    if len(lines) < 3 or lines[1].strip() != "=======" or not any(line.strip() for line in lines[2:]):
+        return ""
+    if any(is_marker(line) or line.strip() == "=======" for line in lines[2:]):
+        return ""
+    return path if _looks_like_path(path := lines[0].strip()) else ""
 
 
 def _looks_like_path(word: str) -> bool:
@@ -553,6 +562,11 @@ class Parser:
             return
         label = ""
         path = info_path or path_before
+        if headed := _headed(lines):
+            # A search/replace block that lost all but its divider: what follows is the file, or a part of it.
+            known = path or self.default_path
+            if known is None or f"/{known}".endswith(f"/{headed}") or headed.endswith(f"/{known}"):
+                path, lines = known or headed, lines[2:]
         if match := _COMMENT_LABEL.match(lines[0]):
             named = match["path"].strip("`")
             if _looks_like_path(named) and (path is None or path.endswith(named) or named.endswith(path)):

@@ -262,6 +262,10 @@ def _inline(index: Index, change: Replace, search: str, new: str) -> Match | NoM
     count = text.count(search)
     if count == 0:
         return None
+    if count == 1 and not change.everywhere and _splits_word(text, text.index(search), len(search)):
+        return NoMatch("weak", "the quoted text begins or ends within a word; quote more around it")
+    if count == 1 and _lacks_indentation(text, text.index(search), search, new):
+        return None
     if change.everywhere or count == 1:
         edits = []
         at = text.find(search)
@@ -273,6 +277,33 @@ def _inline(index: Index, change: Replace, search: str, new: str) -> Match | NoM
     if change.line is not None:
         return None  # the ladder knows what to do with a hint
     return NoMatch("ambiguous", f"the quoted text is in the file {count} times; quote more around it")
+
+
+def _lacks_indentation(text: str, start: int, search: str, new: str) -> bool:
+    """Whether one line was quoted without its indentation and the lines that replace it lack it, too: then it
+    is for the ladder to shift them. "def f():" is followed by deeper lines, others by lines as deep."""
+    first, *rest = new.splitlines() or [""]
+    rest = [line for line in rest if line.strip()]
+    indent = text[text.rfind("\n", 0, start) + 1 : start]
+    if "\n" in search or search[:1].isspace() or first[:1].isspace() or not rest:
+        return False
+    if not indent or indent.strip() or text[start + len(search) :][:1] not in ("", "\r", "\n"):
+        return False
+    opens = first.rstrip().endswith((":", "{", "(", "["))
+    least = min(len(_indent(line)) for line in rest)
+    return least < len(indent) + opens and least >= opens
+
+
+def _splits_word(text: str, start: int, length: int) -> bool:
+    """Whether the passage begins or ends within a name or a number: "retries = 1" is not what "retries = 10"
+    says."""
+    end = start + length
+    around = text[max(0, start - 2) : start + 1], text[end - 1 : end + 2]
+    return bool(_WITHIN_START.search(around[0]) or _WITHIN_END.match(around[1]))
+
+
+_WITHIN_START = re.compile(r"(?:\w\w|\d\.\d)\Z")
+_WITHIN_END = re.compile(r"\w\w|\d\.\d")
 
 
 def _whole_lines(text: str, edit: Edit) -> bool:

@@ -179,16 +179,18 @@ def parse(language: str, source: bytes, old: Tree | None = None) -> Tree | None:
 
 
 def error_count(tree: Tree) -> int:
-    """Error and missing nodes; only branches that hold one are walked."""
+    """Error and missing nodes; only branches that hold one are walked. A branch that says so and shows none
+    misses something of no width that has no node, such as a line's end: one."""
     if not tree.root_node.has_error:
         return 0
     count = 0
     pending = [tree.root_node]
     while pending:
         node = pending.pop()
-        if node.is_error or node.is_missing:
+        faulty = [child for child in node.children if child.has_error or child.is_missing]
+        if node.is_error or node.is_missing or not faulty:
             count += 1
-        pending.extend(child for child in node.children if child.has_error or child.is_missing)
+        pending.extend(faulty)
     return count
 
 
