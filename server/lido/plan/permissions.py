@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
 
-_SHELL = re.compile(r"^(?:[|;&<>]+|\d*>{1,2}.*|\|\||&&)$|`|\$\(")
+_SHELL = re.compile(r"^[();<>|&]+$|`|\$\(")
 
 Ask = Callable[[str], Awaitable[str]]
 """Puts a question to the person and waits for the answer."""
@@ -31,14 +31,24 @@ def parse(command: str) -> list[str]:
     """The argument list of a command line. Raises Denied for what only a shell could run."""
     try:
         argv = shlex.split(command)
+        # As a shell would part it: an operator that is not quoted is a word of its own.
+        lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        lexer.commenters = ""
+        words = list(lexer)
     except ValueError as error:
         raise Denied(f"the command line cannot be read: {error}") from None
     if not argv or "\0" in command:
         raise Denied("there is no command")
-    for word in argv:
+    for word in words:
         if _SHELL.search(word):
             raise Denied(f"no shell is used, so {word!r} has no meaning; give one command with arguments")
     return argv
+
+
+def _visible(text: str) -> str:
+    """`text` with what a terminal or an editor would hide, obey or turn round written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class Permissions:
@@ -66,7 +76,7 @@ class Permissions:
             return
         network = "without network access" if isolated else "not confined, which this system cannot do"
         answer = await self._ask(
-            f"Run `{shlex.join(command)}` in a copy of the project, {network}? "
+            f"Run `{_visible(shlex.join(command))}` in a copy of the project, {network}? "
             "Answer yes, always (for this session) or no."
         )
         match answer.strip().lower():
