@@ -30,7 +30,7 @@ class Collector:
     database: str
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
-    options: tuple[str, ...] = ()
+    options: tuple[str, ...] = ("--requests-per-minute", "100000")
 
     @property
     def url(self) -> str:

@@ -27,10 +27,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import lido
-from lido.collect import copilot
-from lido.collect.store import Role, Store, Token
+from lido.collect import copilot, openapi
+from lido.collect.openapi import COOKIE, MAX_EVENTS, MAX_NUMBER, MAX_TEXT, MAX_WORD
+from lido.collect.store import NUMBERS, Role, Store, Token
 from lido.events import dashboard
-from lido.events.metrics import DIMENSIONS, FILTERS, UnknownDimensionError, since
+from lido.events.metrics import FILTERS, UnknownDimensionError, since
 from lido.events.schema import COLUMNS, Event, utc
 
 log = logging.getLogger(__name__)
@@ -39,16 +40,10 @@ MAX_BODY = 8 * 1024 * 1024
 """Bytes of a request as sent."""
 MAX_PLAIN = 32 * 1024 * 1024
 """Bytes of a request unpacked."""
-MAX_EVENTS = 5000
-"""Events of one batch."""
-MAX_WORD = 500
-"""Characters of any member but `text`."""
-MAX_TEXT = 100_000
 REQUESTS = 1200
 """Requests a minute that a token may make, unless told otherwise."""
 STRANGERS = 60
 """Requests a minute without a valid token that an address is answered, and the audit log notes."""
-COOKIE = "lido"
 
 _EVENT = TypeAdapter(Event)
 
@@ -118,8 +113,7 @@ def build(store: Store, requests_per_minute: int = REQUESTS) -> Starlette:
             route("/v1/metrics", _get_metrics, READERS),
             route("/v1/audit", _get_audit, ("admin",)),
             route("/metrics", _get_prometheus, READERS),
-            route("/orgs/{org}/copilot/metrics", _get_copilot, READERS),
-            route("/orgs/{org}/team/{team}/copilot/metrics", _get_copilot, READERS),
+            *(route(path, _get_copilot, READERS) for path in copilot.PATHS),
             Route("/v1/session", sign_in, methods=["POST"]),
             Route("/v1/session", _sign_out, methods=["DELETE"]),
             Route("/", _get_page),
@@ -159,7 +153,7 @@ class _Headers:
 def _secret(request: Request) -> str:
     """From the header; a browser that signed in has it in its cookie, which only reads."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.lower() in ("bearer", "token"):  # GitHub's clients say either
         return secret.strip()
     return request.cookies.get(COOKIE, "") if request.method == "GET" else ""
 
@@ -287,7 +281,9 @@ def _events(body: bytes) -> tuple[list[Event], list[dict[str, Any]]]:
         try:
             found.append(_event(item))
         except ValueError as error:
-            rejected.append({"index": index, "reason": str(error)[:300]})
+            # What it says of unknown members may hold half a character.
+            reason = str(error)[:300].encode("utf-8", "replace").decode()
+            rejected.append({"index": index, "reason": reason})
     return found, rejected
 
 
@@ -299,6 +295,8 @@ def _event(item: Any) -> Event:
         raise ValueError(f"unknown members: {', '.join(sorted(unknown)[:5])}")
     for name, value in item.items():
         if isinstance(value, str):
+            if name in NUMBERS:
+                raise ValueError(f"{name} is not a number")
             if len(value) > (MAX_TEXT if name == "text" else MAX_WORD):
                 raise ValueError(f"{name} is too long")
             if "\0" in value:
@@ -307,7 +305,7 @@ def _event(item: Any) -> Event:
                 raise ValueError(f"{name} is not Unicode text")
         elif isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
             raise ValueError(f"{name} is neither text nor a number")
-        elif value is not None and not -1e15 < value < 1e15:
+        elif value is not None and not 0 <= value <= (1 if name == "retained_fraction" else MAX_NUMBER):
             raise ValueError(f"{name} is out of bounds")
     try:
         event = _EVENT.validate_python(item)
@@ -346,11 +344,9 @@ def _only(request: Request) -> dict[str, list[str]]:
 async def _get_metrics(request: Request, store: Store, token: Token) -> Response:
     begin, end = _span(request)
     by = [name for name in request.query_params.get("by", "").split(",") if name]
-    least = request.query_params.get("min_people", "0")
-    if not least.isdigit() or len(least) > 6:
-        raise Refused(400, "min_people is a number of people.")
+    least = _number(request, "min_people", 0, 999_999, 0)
     try:
-        rows = await asyncio.to_thread(store.metrics, by, begin, end, token.teams, int(least), _only(request))
+        rows = await asyncio.to_thread(store.metrics, by, begin, end, token.teams, least, _only(request))
     except UnknownDimensionError as error:
         raise Refused(400, str(error)) from None
     await asyncio.to_thread(store.note, token.name, "read metrics", str(request.url.query))
@@ -364,14 +360,23 @@ async def _get_audit(_: Request, store: Store, token: Token) -> Response:
 
 async def _get_copilot(request: Request, store: Store, token: Token) -> Response:
     begin, end = _span(request)
+    page, size = _number(request, "page", 1, 10**6), _number(request, "per_page", 28, 100)
     team = request.path_params.get("team", "")
-    if token.teams and team and team not in token.teams:
-        raise Refused(403, "This token reads other teams.")
     if "\0" in team:
         raise Refused(400, "No name has a NUL character.")
+    if token.teams and team and team not in token.teams:
+        raise Refused(403, "This token reads other teams.")
     rows = await asyncio.to_thread(store.people, begin, end, [team] if team else token.teams)
     await asyncio.to_thread(store.note, token.name, "read copilot metrics", f"{team} {request.url.query}")
-    return JSONResponse(await asyncio.to_thread(copilot.days, rows))
+    days = await asyncio.to_thread(copilot.days, rows)
+    return JSONResponse(days[(page - 1) * size : page * size])
+
+
+def _number(request: Request, name: str, default: int, most: int, least: int = 1) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise Refused(400, f"{name} is a number from {least} to {most}.")
+    return int(text)
 
 
 _COUNTERS = {
@@ -421,113 +426,7 @@ def _healthy(store: Store) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _get_openapi(_: Request) -> Response:
-    return JSONResponse(openapi())
-
-
-def _problem(text: str) -> dict[str, Any]:
-    schema = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
-    return {"description": text, "content": {"application/json": {"schema": schema}}}
-
-
-def openapi() -> dict[str, Any]:
-    """OpenAPI 3.1 of this surface."""
-    event = _EVENT.json_schema(ref_template="#/components/schemas/{model}")
-    refused = {
-        "400": _problem("what is wrong with the request"),
-        "401": _problem("no valid token"),
-        "403": _problem("the token's role does not allow it"),
-        "429": _problem("more requests than the token may make; Retry-After says when to come again"),
-        "503": _problem("the database cannot be reached; try again"),
-    }
-    span = [
-        {
-            "name": "since",
-            "in": "query",
-            "schema": {"type": "string"},
-            "description": "28d, 12h, or ISO 8601",
-        },
-        {"name": "until", "in": "query", "schema": {"type": "string"}},
-    ]
-    rows = {
-        "type": "object",
-        "properties": {"rows": {"type": "array", "items": {"type": "object"}}},
-        "required": ["rows"],
-    }
-
-    def ok(schema: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
-        return {"200": {"description": "OK", "content": {kind: {"schema": schema}}}, **refused}
-
-    def get(summary: str, parameters: list[dict[str, Any]], answers: dict[str, Any]) -> dict[str, Any]:
-        return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
-
-    def place(name: str) -> dict[str, Any]:
-        return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-
-    stored = {
-        "type": "object",
-        "properties": {
-            "stored": {"type": "integer"},
-            "duplicates": {"type": "integer"},
-            "rejected": {"type": "array", "items": {"type": "object"}},
-        },
-        "required": ["stored", "duplicates", "rejected"],
-    }
-    days = {"type": "array", "items": {"type": "object"}}
-    by = {
-        "name": "by",
-        "in": "query",
-        "schema": {"type": "string"},
-        "description": f"any of {', '.join(DIMENSIONS)}, with commas",
-    }
-    least = {
-        "name": "min_people",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 0, "maximum": 999999},
-    }
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Lido collector", "version": lido.__version__},
-        "security": [{"token": []}],
-        "paths": {
-            "/v1/events": {
-                "post": {
-                    "summary": "Store a batch; events that are there already count as duplicates",
-                    "requestBody": {
-                        "required": True,
-                        "content": {
-                            "application/json": {
-                                "schema": {
-                                    "type": "array",
-                                    "maxItems": MAX_EVENTS,
-                                    "items": {"$ref": "#/components/schemas/Event"},
-                                }
-                            }
-                        },
-                    },
-                    "responses": {
-                        **ok(stored),
-                        "411": _problem("no length"),
-                        "413": _problem("too large"),
-                        "415": _problem("unknown encoding"),
-                    },
-                }
-            },
-            "/v1/metrics": get("Counts by any dimensions", [by, *span, least], ok(rows)),
-            "/v1/audit": get("Who read or changed what", [], ok(rows)),
-            "/metrics": get("Prometheus counters", [], ok({"type": "string"}, "text/plain")),
-            "/orgs/{org}/copilot/metrics": get("Copilot Metrics API", [place("org"), *span], ok(days)),
-            "/orgs/{org}/team/{team}/copilot/metrics": get(
-                "Copilot Metrics API of a team", [place("org"), place("team"), *span], ok(days)
-            ),
-            "/healthz": {
-                "get": {"summary": "Whether it works", "security": [], "responses": ok({"type": "object"})}
-            },
-        },
-        "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Event": event},
-        },
-    }
+    return Response(await asyncio.to_thread(openapi.described), media_type="application/json")
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 https://docs.github.com/en/rest/copilot/copilot-metrics (version 2022-11-28): one object for each day, people
 counted at every level. What Lido does not have (chat and pull requests on a web site, copy events) is zero.
+GitHub itself has gone over to reports to download; what was made for this shape reads on here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
+
+PATHS = (
+    "/orgs/{org}/copilot/metrics",
+    "/orgs/{org}/team/{team}/copilot/metrics",
+    "/enterprises/{org}/copilot/metrics",
+    "/enterprises/{org}/team/{team}/copilot/metrics",
+)
 
 Row = dict[str, Any]
 

@@ -21,7 +21,7 @@ Role = Literal["writer", "reader", "admin"]
 ROLES: tuple[Role, ...] = ("writer", "reader", "admin")
 SCHEMA = 2
 
-_NUMBERS: dict[str, Any] = {
+NUMBERS: dict[str, Any] = {
     "latency_ms": sa.Float,
     "first_token_ms": sa.Float,
     "retained_fraction": sa.Float,
@@ -39,7 +39,7 @@ events = sa.Table(
     "events",
     tables,
     sa.Column("id", sa.Text, primary_key=True),
-    *(sa.Column(name, _NUMBERS.get(name, sa.Text)) for name in COLUMNS if name != "id"),
+    *(sa.Column(name, NUMBERS.get(name, sa.Text)) for name in COLUMNS if name != "id"),
     sa.Column("received", sa.Text, nullable=False),
     sa.Index("events_time", "time"),
     sa.Index("events_team_time", "team", "time"),
