@@ -392,11 +392,26 @@ function M.review(what)
   end)
 end
 
+--- What Neovim's diagnostics say, of one file or all, for an agent that asks.
+local function diagnostics(_, query)
+  local found = {}
+  for _, each in ipairs(vim.diagnostic.get()) do
+    local uri = vim.uri_from_bufnr(each.bufnr)
+    if not query.uri or query.uri == vim.NIL or query.uri == uri then
+      local severity = string.lower(vim.diagnostic.severity[each.severity])
+      severity = ({ warn = 'warning', info = 'information' })[severity] or severity
+      table.insert(found, { uri = uri, line = each.lnum, severity = severity, message = each.message })
+    end
+  end
+  return found
+end
+
 -- ------------------------------------------------------------------ set-up
 
 local function capabilities()
   local made = vim.lsp.protocol.make_client_capabilities()
   made.textDocument.inlineCompletion = vim.empty_dict()
+  made.experimental = { lido = { diagnostics = true } }
   return made
 end
 
@@ -422,6 +437,7 @@ local function config(root)
         vim.cmd('redrawstatus')
       end,
       ['lido/plan/update'] = plan_updated,
+      ['lido/diagnostics'] = diagnostics,
       ['workspace/codeLens/refresh'] = function()
         refresh_lenses()
         return vim.NIL

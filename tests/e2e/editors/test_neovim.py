@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -96,3 +97,24 @@ async def test_a_plan_is_reviewed_by_code_lens(nvim: str, terminal: Terminal, pr
         await terminal.until("\n    return a - b")
         await project.until_logged("plan", "accepted", "Neovim")
         assert "return a - b" not in project.file.read_text(), "the editor holds the change, unsaved"
+
+
+async def test_an_agent_sees_what_the_editor_reports(nvim: str, terminal: Terminal, project: Project) -> None:
+    def native(tool: str, **arguments: str) -> list[dict[str, str]]:
+        return [{"id": "1", "name": tool, "arguments": json.dumps(arguments)}]
+
+    scripts = [
+        Script([], match="sums.py:1: warning: odd", tool_calls=native("give_up", reason="Neovim says so.")),
+        Script([], match="Look", tool_calls=native("diagnostics")),
+    ]
+    async with ModelServer(*scripts) as model:
+        project.configure(model)
+        start(nvim, terminal, project)
+        await terminal.until("def subtract")
+        terminal.type(
+            ":lua vim.diagnostic.set(vim.api.nvim_create_namespace('lint'), 0, "
+            "{{lnum = 0, col = 0, message = 'odd', severity = vim.diagnostic.severity.WARN}})\n"
+        )
+        await terminal.until("odd")
+        terminal.type(":lua require('lido').plan('Look', 'agent')\n")
+        await terminal.until("Neovim says so.")
