@@ -9,12 +9,13 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 from lsprotocol import types as lsp
 from pygls import uris
 from pytest_lsp import ClientServerConfig, LanguageClient
+from pytest_lsp.client import make_test_lsp_client
 
 from lido.workspace.documents import Document, Documents
 
@@ -184,6 +185,19 @@ class Editor:
 Start = Callable[..., Awaitable[Editor]]
 
 
+def client_with_actions() -> LanguageClient:
+    """pytest-lsp's client, whose converter takes every code action that has a command for a bare command."""
+    client = make_test_lsp_client()
+    converter = client.protocol._converter
+
+    def structure(value: dict[str, Any], _: object) -> Any:
+        bare = isinstance(value.get("command"), str)
+        return converter.structure(value, lsp.Command if bare else lsp.CodeAction)
+
+    converter.register_structure_hook(Union[lsp.Command, lsp.CodeAction], structure)  # noqa: UP007
+    return client
+
+
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
     """Starts a server and an editor on the same project and the same home, as often as called."""
@@ -195,6 +209,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     async def begin(**can: bool) -> Editor:
         config = ClientServerConfig(
             server_command=[sys.executable, "-m", "lido", "serve"],
+            client_factory=client_with_actions,
             server_env={**os.environ, "LIDO_HOME": str(home)},
         )
         client = await config.start()
@@ -289,6 +304,43 @@ async def test_a_closed_offer_leaves_all_to_the_lenses(start: Start) -> None:
     await editor.run(command.command, *command.arguments or [])
     assert "line twenty\nand more\n" in editor.text(uri)
     assert [lens.range.start.line for lens in await editor.lenses(uri)] == [2, 2, 2, 28, 28, 28]
+
+
+async def test_an_editor_without_lenses_decides_by_code_actions_on_the_lines(start: Start) -> None:
+    editor = await start()
+    uri = editor.open()
+    await editor.propose(uri)
+
+    async def offered(line: int) -> dict[str, lsp.CodeAction]:
+        at = lsp.Position(line, 2)
+        params = lsp.CodeActionParams(
+            lsp.TextDocumentIdentifier(uri), lsp.Range(at, at), lsp.CodeActionContext([])
+        )
+        answer = await editor.client.text_document_code_action_async(params)
+        return {a.title: a for a in answer or [] if isinstance(a, lsp.CodeAction)}
+
+    found = await offered(2)
+    assert list(found) == [
+        "Lido: accept “Change 1 line at line 3: line three”",
+        "Lido: reject “Change 1 line at line 3: line three”",
+        "Lido: next “Change 1 line at line 3: line three”",
+    ]
+    assert "Lido: explain this" in await offered(5)
+    accept = next(iter(found.values())).command
+    assert accept is not None
+    await editor.run(accept.command, *accept.arguments or [])
+    assert "line three\n" in editor.text(uri)
+    assert "Lido: explain this" in await offered(2)
+    assert "Lido: accept “Add 1 line at line 28: inserted”" in await offered(27)
+    own = await start(own=True)
+    await own.propose(own.open())
+    params = lsp.CodeActionParams(
+        lsp.TextDocumentIdentifier(uri),
+        lsp.Range(lsp.Position(2, 0), lsp.Position(2, 0)),
+        lsp.CodeActionContext([]),
+    )
+    answer = await own.client.text_document_code_action_async(params)
+    assert not [a for a in answer or [] if a.title.startswith("Lido: accept")]
 
 
 # ---------------------------------------------------------------- what is asked first

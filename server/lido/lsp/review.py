@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,8 @@ def register(server: LidoServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_CODE_LENS, lsp.CodeLensOptions(resolve_provider=False))
     def code_lens(params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
         return feature.lenses(params.text_document.uri)
+
+    server.code_actions.append(feature.actions)
 
     @server.command(ACCEPT)
     async def accept(review_id: str, *hunk_ids: str) -> Any:
@@ -467,27 +469,44 @@ class _Feature:
             self._server.spawn(self._server.workspace_code_lens_refresh_async(None), "refresh lenses")
 
     def lenses(self, uri: str) -> list[lsp.CodeLens]:
+        found: list[lsp.CodeLens] = []
+        for review, hunk, (line, _) in self._undecided(uri):
+            span = lsp.Range(lsp.Position(line, 0), lsp.Position(line, 0))
+            for title, command in self._choices(hunk):
+                what = lsp.Command(title, command, arguments=[review.id, hunk.id])
+                found.append(lsp.CodeLens(span, command=what))
+        return found
+
+    def actions(self, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+        """The same choices on the changes' lines, for the many editors that show no lenses."""
+        first, last = params.range.start.line, params.range.end.line
+        found: list[lsp.CodeAction] = []
+        for review, hunk, (begin, end) in self._undecided(params.text_document.uri):
+            if begin > last or end < first:
+                continue
+            for title, command in self._choices(hunk):
+                title = title if title.startswith("Lido: ") else f"Lido: {title} “{hunk.description}”"
+                what = lsp.Command(title, command, arguments=[review.id, hunk.id])
+                kind = lsp.CodeActionKind.RefactorRewrite
+                found.append(lsp.CodeAction(title, kind=kind, command=what))
+        return found
+
+    def _undecided(self, uri: str) -> Iterator[tuple[Review, ReviewHunk, tuple[int, int]]]:
+        """The undecided hunks of a document, with their first and last lines; none for clients that draw
+        reviews themselves."""
         document = self._server.document(uri)
         reviews: Reviews | None = self._server.__dict__.get("reviews")
         path = place(document) if document is not None else None
         if document is None or path is None or reviews is None or has_own_review(self._server):
-            return []
+            return
         if reviews.concerns(path):
             reviews.document_changed(path, document.text)
-        found: list[lsp.CodeLens] = []
         for review in reviews.all():
-            for file in review.files:
-                if file.path != path:
-                    continue
-                for hunk in file.hunks:
-                    if hunk.state not in ("pending", "conflict"):
-                        continue
-                    line = document.position_at(hunk.start, self._server.encoding)[0]
-                    span = lsp.Range(lsp.Position(line, 0), lsp.Position(line, 0))
-                    for title, command in self._choices(hunk):
-                        what = lsp.Command(title, command, arguments=[review.id, hunk.id])
-                        found.append(lsp.CodeLens(span, command=what))
-        return found
+            for hunk in (hunk for file in review.files if file.path == path for hunk in file.hunks):
+                if hunk.state in ("pending", "conflict"):
+                    first = document.line_at(min(hunk.start, document.length))
+                    last = document.line_at(min(max(hunk.start, hunk.end - 1), document.length))
+                    yield review, hunk, (first, last)
 
     @staticmethod
     def _choices(hunk: ReviewHunk) -> list[tuple[str, str]]:
