@@ -90,3 +90,28 @@ async def test_a_plan_is_accepted_after_a_question(terminal: Terminal, project: 
         terminal.type("Accept all\n")
         await terminal.until("\n    return a - b")
         await project.until_logged("plan", "accepted", EDITOR)
+
+
+@pytest.mark.usefixtures("emacs")
+async def test_one_change_is_accepted_on_its_line(terminal: Terminal, project: Project) -> None:
+    """Eglot shows no code lenses: the same choices are code actions."""
+    steps = '{"steps": [{"file": "sums.py", "change": "subtract must subtract"}]}'
+    edit = "```python\ndef subtract(a, b):\n    return a - b\n```"
+    async with ModelServer(Script([steps], times=1), Script([edit])) as model:
+        project.configure(model)
+        await start(terminal, project)
+        terminal.keys("M-x")
+        terminal.type("lido-plan\n")
+        await terminal.until("Lido, do:")
+        terminal.type("Make subtract() in sums.py subtract\n")
+        await terminal.until("Choose an option")
+        terminal.keys("Enter")  # show the changes
+        line = (await terminal.until("the next change is in sums.py, line ")).rpartition(", line ")[2][:1]
+        terminal.keys("M-x")
+        terminal.type(f"goto-line\n{line}\n")
+        terminal.keys("M-x")
+        terminal.type("eglot-code-actions\n")
+        await terminal.until("Lido: accept")
+        terminal.keys("Enter")
+        await terminal.until("\n    return a - b")
+        await project.until_logged("plan", "accepted", EDITOR)
