@@ -22,6 +22,7 @@ def _state(workspace: Path) -> dict[str, str]:
     return {p.relative_to(workspace).as_posix(): p.read_text() for p in workspace.rglob("*") if p.is_file()}
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 def test_killed_while_applying_and_undoing(tmp_path: Path) -> None:
     workspace, folder = tmp_path / "w", tmp_path / "j"

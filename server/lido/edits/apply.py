@@ -176,6 +176,12 @@ def _apply_all(path: str, before: str | None, edits: Sequence[FileEdit]) -> tupl
     cursor = 0
     for edit in edits:
         for change in edit.changes:
+            quoted, new = (
+                (change.search, change.replace) if isinstance(change, Replace) else ("", change.text)
+            )
+            if len(quoted) > MAX_FILE or len(new) > len(base) + MAX_NEW:  # before any work with it
+                why = f"it adds or quotes more than {MAX_NEW // 2**20} MB"
+                raise _Rejected(Rejection(path, "refused", why, format=edit.format))
             if isinstance(change, Whole):
                 if taken:
                     raise _Rejected(

@@ -173,49 +173,58 @@ class Journal:
 
     # ------------------------------------------------------------ reading
 
-    def entries(self) -> list[Entry]:
-        """All entries, oldest first. Unreadable ones are left out."""
+    def entries(self, review_id: str | None = None, state: EntryState | None = None) -> list[Entry]:
+        """All entries, or those of a review, or in a state; oldest first. Unreadable ones are left out."""
         found: list[Entry] = []
+        for folder, raw in self._headers():
+            if review_id in (None, raw["review"]) and state in (None, raw["state"]):
+                with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                    found.append(_decode(folder, raw))
+        return found
+
+    def _headers(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """What the entries say of themselves, without their images, which are most of a month's journal."""
         with contextlib.suppress(FileNotFoundError):
             for folder in sorted(self.folder.iterdir()):
                 if folder.name.startswith(".") or folder == self._locks:
                     continue
                 with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                    found.append(_decode(folder))
-        return found
+                    raw = json.loads((folder / "entry.json").read_bytes())
+                    if raw.keys() >= {"id", "review", "state", "time", "undoes", "files"}:
+                        yield folder, raw
 
     def applied(self, review_id: str) -> list[Entry]:
         """What stands of a review and could be undone, newest first."""
-        entries = [entry for entry in self.entries() if entry.review_id == review_id]
+        entries = self.entries(review_id)
         undone = {id_ for entry in entries if entry.state == "done" for id_ in entry.undoes}
         return [e for e in reversed(entries) if e.state == "done" and not e.undoes and e.id not in undone]
 
     def hunks(self, review_id: str) -> tuple[set[str], set[str]]:
         """Ids of a review's hunks that were handed to the editor or the disk and not taken back, and of those
         that were taken back."""
-        standing = {hunk for e in self.applied(review_id) for image in e.images for hunk in image.hunks}
-        written = {
-            hunk
-            for e in self.entries()
-            if e.review_id == review_id and e.state == "done" and not e.undoes
-            for image in e.images
-            for hunk in image.hunks
-        }
-        return standing, written - standing
+        mine = [raw for _, raw in self._headers() if raw["review"] == review_id and raw["state"] == "done"]
+        undone = {id_ for raw in mine for id_ in raw["undoes"]}
+        standing: set[str] = set()
+        back: set[str] = set()
+        for raw in mine:
+            if not raw["undoes"]:
+                kept = back if raw["id"] in undone else standing
+                kept.update(hunk for file in raw["files"] for hunk in file["hunks"])
+        return standing, back - standing
 
     # ------------------------------------------------------------ recovery
 
     def recover(self) -> list[Recovered]:
         """Roll back what a crash interrupted. Entries of servers that still live are locked and skipped."""
         found: list[Recovered] = []
-        for entry in self.entries():
-            if entry.state != "begun":
-                continue
+        for entry in self.entries(state="begun"):
             try:
                 with self.lock((image.path for image in entry.images), timeout=0):
-                    entry = _decode(self.folder / entry.id)  # it may have been finished meanwhile
-                    if entry.state == "begun":
-                        found.append(self._recover(entry))
+                    folder = self.folder / entry.id
+                    # It may have been finished meanwhile.
+                    now = _decode(folder, json.loads((folder / "entry.json").read_bytes()))
+                    if now.state == "begun":
+                        found.append(self._recover(now))
             except Busy:
                 continue
         return found
@@ -248,9 +257,9 @@ class Journal:
         """Forget finished entries older than that; half-built ones too. Returns how many went."""
         gone = 0
         limit = time.time() - keep_seconds
-        for entry in self.entries():
-            if entry.state != "begun" and entry.time < limit:
-                shutil.rmtree(self.folder / entry.id, ignore_errors=True)
+        for folder, raw in list(self._headers()):
+            if raw["state"] != "begun" and raw["time"] < limit:
+                shutil.rmtree(folder, ignore_errors=True)
                 gone += 1
         with contextlib.suppress(FileNotFoundError):
             for path in self.folder.glob(".[0-9]*"):
@@ -331,8 +340,7 @@ def _encode(entry: Entry) -> bytes:
     ).encode()
 
 
-def _decode(folder: Path) -> Entry:
-    raw: dict[str, Any] = json.loads((folder / "entry.json").read_bytes())
+def _decode(folder: Path, raw: dict[str, Any]) -> Entry:
     images = tuple(
         Image(
             Path(file["path"]),
