@@ -183,3 +183,18 @@ async def test_unknown_plans_are_said_to_be_unknown(world):
 
 def test_final_states_are_the_documented_ones():
     assert {"review", "done", "gaveUp", "cancelled", "failed"} == FINAL
+
+
+async def test_a_file_that_no_step_names_is_marked_for_a_second_look(world, root: Path):
+    blocks = (
+        "basket.py\n<<<<<<< SEARCH\n        return len(self.items)\n=======\n"
+        "        return sum(i.quantity for i in self.items)\n>>>>>>> REPLACE\n"
+        "receipt.py\n<<<<<<< SEARCH\ndef receipt(basket): ...\n=======\ndef receipt(b): ...\n>>>>>>> REPLACE\n"
+    )
+    w = world(steps(("basket.py", "fix count")), blocks, capabilities=LARGE)
+    end = await w.run("count() in basket.py must add up quantities")
+    review = w.reviews.get(end.review_id)
+    assert {Path(f.path).name: f.note for f in review.files} == {
+        "basket.py": "",
+        "receipt.py": "no step of the plan names it",
+    }
