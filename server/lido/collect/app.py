@@ -396,7 +396,8 @@ _COUNTERS = {
 async def _get_prometheus(_: Request, store: Store, token: Token) -> Response:
     """Counters since the beginning, by team, feature, language and model. Exposition format 0.0.4."""
     labels = ("team", "feature", "language", "model")
-    rows = await asyncio.to_thread(store.metrics, labels, "", "", token.teams)
+    names = [name for name, _ in _COUNTERS.values()]
+    rows = await asyncio.to_thread(store.counters, labels, names, token.teams)
     lines = []
     for name, (key, text) in _COUNTERS.items():
         lines += [f"# HELP {name} {text}", f"# TYPE {name} counter"]

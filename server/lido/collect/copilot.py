@@ -78,7 +78,7 @@ def _languages(rows: list[Row]) -> Row:
                 "name": language,
                 "total_engaged_users": _engaged(each),
                 "total_code_suggestions": _sum(each, "shown"),
-                "total_code_acceptances": _sum(each, "accepted"),
+                "total_code_acceptances": _taken(each),
                 "total_code_lines_suggested": _sum(each, "lines"),
                 "total_code_lines_accepted": _sum(each, "accepted_lines"),
             }
@@ -90,9 +90,7 @@ def _languages(rows: list[Row]) -> Row:
 def _chats(rows: list[Row]) -> Row:
     return {
         "total_chats": sum(int(row["requests"]) for row in rows if row["feature"] == "chat"),
-        "total_chat_insertion_events": sum(
-            int(row["accepted"]) for row in rows if row["feature"] == "chat_apply"
-        ),
+        "total_chat_insertion_events": sum(_taken([row]) for row in rows if row["feature"] == "chat_apply"),
         "total_chat_copy_events": 0,
     }
 
@@ -107,8 +105,12 @@ def _grouped(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
 def _engaged(rows: Iterable[Row]) -> int:
     """People who accepted something, or asked in the chat."""
     return len(
-        {row["user"] for row in rows if row["accepted"] or (row["feature"] == "chat" and row["requests"])}
+        {row["user"] for row in rows if _taken([row]) or (row["feature"] == "chat" and row["requests"])}
     )
+
+
+def _taken(rows: Iterable[Row]) -> int:
+    return sum(int(row["accepted"] + row["partially_accepted"]) for row in rows)
 
 
 def _sum(rows: Iterable[Row], key: str) -> int:

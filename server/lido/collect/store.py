@@ -50,12 +50,15 @@ daily = sa.Table(
     # Of all of `rollup.KEYS`: together they may be longer than an index takes.
     sa.Column("key", sa.Text, primary_key=True),
     *(sa.Column(name, sa.Text, nullable=False) for name in rollup.KEYS),
+    # PostgreSQL adds up small numbers much faster than large ones.
     *(
-        sa.Column(name, sa.Float if name.startswith("kept_") else sa.BigInteger, nullable=False)
+        sa.Column(
+            name, sa.Float if name.startswith("kept_") else NUMBERS.get(name, sa.Integer), nullable=False
+        )
         for name in (*rollup.MEASURES, *rollup.LATENCIES)
     ),
-    sa.Index("daily_day", "day"),
-    sa.Index("daily_team_day", "team", "day"),
+    # SQLite reads a group after the other in its index's order, instead of sorting wide rows.
+    *(sa.Index(f"daily_{name}", name) for name in rollup.KEYS if name != "backend"),
 )
 tokens = sa.Table(
     "tokens",
@@ -103,9 +106,6 @@ class Store:
         self.prices = prices
         self.engine = sa.create_engine(url, **options)
         self.postgres = self.engine.dialect.name == "postgresql"
-        self._week = metrics.WEEK
-        if self.postgres:
-            self._week = "to_char(to_date(day, 'YYYY-MM-DD'), 'IYYY-\"W\"IW')"
         if not self.postgres:
             sa.event.listen(self.engine, "connect", _durable)
 
@@ -243,18 +243,36 @@ class Store:
     ) -> list[dict[str, Any]]:
         """Rows as `lido metrics --format json` has them, of `teams` alone where any is named. Raises
         UnknownDimensionError."""
-        sql, values = metrics.question(by, begin, end, _within(only, teams), self.prices, week=self._week)
+        sql, values = metrics.question(
+            by, begin, end, _within(only, teams), self.prices, postgres=self.postgres
+        )
         return metrics.answer(self._asked(sql, values), by, minimum_people)
 
     def people(self, begin: str, end: str, teams: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Counts by day, editor, model, language, feature and person, for shapes that count people at every
         level."""
         by = ("day", "editor", "model", "language", "feature", "user")
-        sql, values = metrics.question(by, begin, end, _within(None, teams), week=self._week)
+        return self._counts(
+            by,
+            ("requests", "shown", "accepted", "partially_accepted", "lines", "accepted_lines"),
+            begin,
+            end,
+            teams,
+        )
+
+    def counters(
+        self, by: Sequence[str], names: Sequence[str], teams: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Some of the counts since the beginning."""
+        return self._counts(by, names, "", "", teams)
+
+    def _counts(
+        self, by: Sequence[str], names: Sequence[str], begin: str, end: str, teams: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        only = _within(None, teams)
+        sql, values = metrics.question(by, begin, end, only, measures=names, postgres=self.postgres)
         return [
-            {name: row[name] for name in by}
-            | {name: int(row[name]) for name in ("requests", "shown", "lines", "accepted_lines")}
-            | {"accepted": int(row["accepted"] + row["partially_accepted"])}
+            {name: row[name] for name in by} | {name: int(row[name]) for name in names}
             for row in self._asked(sql, values)
         ]
 

@@ -36,8 +36,11 @@ DIMENSIONS = {
     "week": _week("substr(time, 1, 10)"),
 }
 """What can be grouped by, as an expression on an event (SQLite)."""
-WEEK = _week("day")
-"""The week of a `rollup` row's day (SQLite)."""
+# Of `rollup`'s rows: what makes a group, and what it is called. Monday begins a week, and a Julian day that
+# seven divides; naming each row's week would cost more than everything else.
+_GROUPS = DIMENSIONS | {"day": "day", "week": "CAST(julianday(day) + 0.5 AS INTEGER) / 7"}
+_LABELS = _GROUPS | {"week": _week("min(day)")}
+_POSTGRES = {"week": "to_char(to_date(day, 'YYYY-MM-DD'), 'IYYY-\"W\"IW')"}
 FILTERS = tuple(name for name in DIMENSIONS if name not in ("day", "week"))
 
 Prices = Mapping[str, tuple[float, float]]
@@ -107,8 +110,7 @@ def rows(
     where no model of the group has a price. Percentiles are good to a few per cent; see `rollup`.
     Raises UnknownDimensionError, sqlite3.Error.
     """
-    # "+": the index of what is grouped by is worth more than that of the days.
-    sql, values = question(by, begin, end, only, prices, day="+day")
+    sql, values = question(by, begin, end, only, prices)
     if not path.exists():
         return []
     database = _open(path)
@@ -134,7 +136,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _source(
-    names: Sequence[str], measures: Mapping[str, str], begin: str, end: str, day: str = "day"
+    names: Sequence[str], measures: Mapping[str, str], begin: str, end: str, day: str
 ) -> tuple[str, list[str]]:
     """The sums of whole days, and the events of the days that the span cuts, as one table of sums.
 
@@ -178,13 +180,13 @@ def question(
     only: Mapping[str, Sequence[str]] | None = None,
     prices: Prices | None = None,
     *,
-    week: str = WEEK,
-    day: str = "day",
+    measures: Iterable[str] = (),
+    postgres: bool = False,
 ) -> tuple[str, list[object]]:
     """SQL with ``?`` for its values, and these; `answer` makes rows of what it finds.
 
-    It reads `rollup`'s table and the events beside it. `week` and `day` say how a database reckons the one,
-    and compares the other. Raises UnknownDimensionError.
+    It reads `rollup`'s table and the events beside it, for SQLite or PostgreSQL. `measures` names the ones to
+    be added up, where not all are. Raises UnknownDimensionError.
     """
     _known(by, DIMENSIONS)
     _known(only or {}, FILTERS)
@@ -193,11 +195,10 @@ def question(
     if prices:
         wanted.add("model")
     names = [name for name in rollup.KEYS if name in wanted]
-    measures = {
-        **{name: how for name, how in rollup.MEASURES.items() if name != "events"},
-        **rollup.LATENCIES,
-    }
-    source, bound = _source(names, measures, begin, end, day)
+    counted = {**rollup.MEASURES, **rollup.LATENCIES}
+    added = {name: counted[name] for name in measures or counted if name != "events"}
+    # "+": the index of what is grouped by is worth more to SQLite than that of the days.
+    source, bound = _source(names, added, begin, end, "day" if postgres else "+day")
     values: list[object] = [*bound]
     where = ""
     if only:
@@ -211,15 +212,24 @@ def question(
         cases = " ".join("WHEN ? THEN prompt_tokens * ? + completion_tokens * ?" for _ in prices)
         cost = f"sum(CASE model {cases} END) / 1e6"
         costs = [value for model, pair in prices.items() for value in (model, *pair)]
-    expressions = {**DIMENSIONS, "day": "day", "week": week}
-    columns = "".join(f'{expressions[name]} AS "{name}", ' for name in by)
-    sums = ", ".join(f'sum("{name}") AS "{name}"' for name in measures)
-    group = f" GROUP BY {', '.join(str(n + 1) for n in range(len(by)))}" if by else ""
-    return (
-        f"SELECT {columns}{sums}, {cost} AS cost, "  # noqa: S608
-        'count(DISTINCT CASE WHEN shown > 0 THEN "user" END) AS active_people '
-        f"FROM ({source}) AS counted{where}{group} ORDER BY shown DESC"
-    ), [*costs, *values]
+    source = f"({source}) AS counted{where}"
+    sums = ", ".join(f'sum("{name}") AS "{name}"' for name in added)
+    groups = f" GROUP BY {', '.join(_GROUPS[name] for name in by)}" if by else ""
+    if not postgres:
+        columns = "".join(f'{_LABELS[name]} AS "{name}", ' for name in by)
+        people = 'count(DISTINCT CASE WHEN shown > 0 THEN "user" END)'
+    else:  # which sorts all of it to count what is distinct: so each person's sums come first
+        columns = "".join(f'"{name}", ' for name in by)
+        people = "count(CASE WHEN shown > 0 THEN 1 END)"
+        one = "".join(f'{_POSTGRES.get(name, _GROUPS[name])} AS "{name}", ' for name in by)
+        keys = ", ".join(map(str, range(1, len(by) + 2)))
+        source = (
+            f'(SELECT {one}"user" AS person, {sums}, {cost} AS cost FROM {source} GROUP BY {keys}) AS each'  # noqa: S608
+        )
+        groups = f" GROUP BY {', '.join(map(str, range(1, len(by) + 1)))}" if by else ""
+        cost = "sum(cost)" if prices else "NULL"
+    query = f"SELECT {columns}{sums}, {cost} AS cost, {people} AS active_people FROM {source}{groups}"  # noqa: S608
+    return f"{query} ORDER BY shown DESC", [*costs, *values]
 
 
 def answer(found: Iterable[Any], by: Sequence[str], minimum_people: int = 0) -> list[dict[str, Any]]:
