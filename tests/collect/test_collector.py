@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
+from collections import Counter
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -126,6 +128,27 @@ def test_times_of_any_zone_count_on_their_day_in_utc(collector, event):
     assert {row["day"]: row["shown"] for row in rows} == {"2026-10-25": 2, "2026-03-28": 1, "2026-11-02": 1}
     weeks = get(collector, admin, "/v1/metrics", by="week", since=SINCE).json()["rows"]
     assert {row["week"]: row["shown"] for row in weeks} == {"2026-W43": 2, "2026-W13": 1, "2026-W45": 1}
+
+
+def test_weeks_are_those_of_iso_8601_in_every_database(collector, event, tmp_path):
+    from lido.events import metrics
+    from lido.events.schema import Event
+    from lido.events.store import EventLog
+
+    days = [
+        date(year, 1, 1) + timedelta(days=number) for year in range(2015, 2034) for number in range(-8, 9)
+    ]
+    batch = [event(time=f"{day}T{hour}") for day in days for hour in ("00:00:00.000Z", "23:59:59.999Z")]
+    writer, admin = collector.token("w"), collector.token("a", "admin")
+    assert post(collector, writer, batch).json()["stored"] == len(batch)
+    rows = get(collector, admin, "/v1/metrics", by="week", since="2000-01-01").json()["rows"]
+    expected = Counter(day.strftime("%G-W%V") for day in days for _ in range(2))
+    assert {row["week"]: row["shown"] for row in rows} == expected
+    log = EventLog(tmp_path / "events.sqlite3", retention_days=10_000)
+    for each in batch:
+        log.record(Event(**each))
+    log.close()
+    assert {row["week"]: row["shown"] for row in metrics.rows(log.path, ["week"])} == expected
 
 
 def test_a_token_may_have_several_teams(collector, event):
