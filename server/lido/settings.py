@@ -196,6 +196,10 @@ class Home:
         return self.root / "logs"
 
 
+MAX_FILE = 256 * 1024
+"""Bytes of a configuration file; a repository's may be anything."""
+
+
 def config_path() -> Path:
     """``LIDO_CONFIG``, else ``lido/config.toml`` in the platform's configuration directory."""
     if configured := os.environ.get("LIDO_CONFIG"):
@@ -235,13 +239,19 @@ def load(
 
 def _read_toml(path: Path, problems: list[Problem]) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
+            raise ValueError(f"it is over {MAX_FILE >> 10} KB")
+        return tomllib.loads(data.decode("utf-8-sig"))
     except FileNotFoundError:
         return {}
-    except tomllib.TOMLDecodeError as error:
-        problems.append(Problem(str(path), "", f"not valid TOML: {error}; the whole file is left out"))
     except (OSError, UnicodeDecodeError) as error:
         problems.append(Problem(str(path), "", f"cannot be read: {error}"))
+    except RecursionError:
+        problems.append(Problem(str(path), "", "nested too deeply; the whole file is left out"))
+    except ValueError as error:  # also numbers of thousands of digits
+        problems.append(Problem(str(path), "", f"not valid TOML: {error}; the whole file is left out"))
     return {}
 
 
