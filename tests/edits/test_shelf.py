@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lido.edits import shelf
-from lido.edits.apply import FileChange, Reviews
+from lido.edits.apply import FileChange, Operation, Reviews
 from lido.edits.files import Workspace
+from lido.edits.hunks import apply_edits
 from lido.edits.journal import Journal
 from lido.edits.review import Review
 from lido.edits.shelf import Shelf
@@ -220,3 +225,89 @@ async def test_half_characters_are_kept(desk: Desk) -> None:
     reviews, review = await desk.after_restart()
     await reviews.decide(review.id, [review.files[0].hunks[0].id], "accept")
     assert (desk.root / "a.txt").read_bytes() == b"one\xed\xa0\x80\n2\n"
+
+
+LINES = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\n", "    d\n"]), max_size=12).map("".join)
+
+
+@given(LINES, LINES, st.sets(st.integers(0, 11)), st.booleans(), st.none() | st.integers(0, 12))
+async def test_nothing_is_applied_twice_whenever_the_server_died(
+    tmp_path_factory: pytest.TempPathFactory,
+    before: str,
+    after: str,
+    first: set[int],
+    stale: bool,
+    typed: int | None,
+) -> None:
+    """Some hunks accepted, then a crash before or after that was kept, then perhaps a line typed somewhere,
+    then the rest: exactly the new text, and that line where it was typed, or a conflict."""
+    if before == after:
+        return
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    path = desk.root / "a.txt"
+    path.write_text(before)
+    reviews = desk.server()
+    review = await reviews.open([FileChange("a.txt", "modify", before, after)])
+    kept = desk.home / "reviews" / f"{review.id}.json"
+    undecided = kept.read_bytes()
+    ids = [h.id for h in review.files[0].hunks]
+    some = [id_ for n, id_ in enumerate(ids) if n in first]
+    await reviews.decide(review.id, some, "accept")
+    if stale:
+        kept.write_bytes(undecided)
+    reviews.close()
+    if typed is not None:
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join([*lines[:typed], "typed\n", *lines[typed:]]))
+    reviews = desk.server()
+    conflicts = False
+    for again in await reviews.restore():
+        open_ids = [h.id for h in again.files[0].hunks if h.state in ("pending", "conflict")]
+        if typed is None:
+            assert len(open_ids) == len(ids) - len(some)
+        outcomes = await reviews.decide(again.id, open_ids, "accept")
+        conflicts = any(o.kind != "accepted" for o in outcomes)
+    if conflicts:
+        assert typed is not None
+        return
+    assert path.read_text().replace("typed\n", "") == after
+    if typed is None:
+        assert (await reviews.undo(review.id)).failed == ()
+        assert path.read_text() == before
+
+
+@given(LINES, LINES, st.sets(st.integers(0, 11)), st.booleans())
+async def test_whether_a_dying_servers_edit_was_made_is_seen_in_the_text(
+    tmp_path_factory: pytest.TempPathFactory, before: str, after: str, first: set[int], made: bool
+) -> None:
+    """The editor was asked, the answer never came: it did as it was asked, or not."""
+    if before == after:
+        return
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    path = desk.root / "a.txt"
+    path.write_text(before)
+    held = {"text": before}
+
+    async def dies(operations: Sequence[Operation], _label: str) -> bool:
+        held["text"] = apply_edits(operations[0].text, operations[0].edits)
+        raise asyncio.CancelledError
+
+    reviews = Reviews(
+        Workspace([desk.root]), Journal(desk.home / "journal"), dies, shelf=Shelf(desk.home / "reviews")
+    )
+    review = await reviews.open([FileChange("a.txt", "modify", before, after)])
+    ids = [h.id for h in review.files[0].hunks]
+    some = [id_ for n, id_ in enumerate(ids) if n in first]
+    if some:
+        with pytest.raises(asyncio.CancelledError):
+            await reviews.decide(review.id, some, "accept")
+    reviews.close()
+    if made:
+        path.write_text(held["text"])
+    reviews = desk.server()
+    for again in await reviews.restore():
+        open_ids = [h.id for h in again.files[0].hunks if h.state in ("pending", "conflict")]
+        assert len(open_ids) == len(ids) - (len(some) if made else 0)
+        outcomes = await reviews.decide(again.id, open_ids, "accept")
+        assert {o.kind for o in outcomes} == {"accepted"}
+    assert path.read_text() == after

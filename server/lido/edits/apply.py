@@ -480,8 +480,7 @@ class Reviews:
         def work() -> list[Review]:
             found = []
             for kept in shelf.take(lambda kept: all(self._inside(file.path) for file in kept.files)):
-                standing, back = self._journal.hunks(kept.id)
-                again = review.resumed(kept, standing, back, self._text_or_none, _new_id)
+                again = review.resumed(kept, self._journal.hunks(kept.id), self._text_or_none, _new_id)
                 shelf.keep(again)
                 if again.open:
                     found.append(again)
@@ -704,6 +703,7 @@ class Reviews:
         finally:
             # Where the wait was cancelled nobody knows what the editor did; as "done" it can be undone.
             state: Literal["done", "failed"] = "failed" if done is False else "done"
+            entry = replace(entry, unsure=done is None)
             await asyncio.shield(asyncio.to_thread(self._journal.finish, entry, state))
         if done:
             for change in changes:

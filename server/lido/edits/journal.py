@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from lido.edits.files import Refused, read_bytes, real_folder, sync_folder, write_bytes
 
@@ -56,6 +56,16 @@ class Entry:
     folders: tuple[Path, ...] = ()
     """Folders that did not exist before."""
     time: float = 0.0
+    unsure: bool = False
+    """Whether nobody knows if the editor did it: the server died before it heard."""
+
+
+class Hunks(NamedTuple):
+    """What the journal knows of a review's hunks, by their ids: applied, perhaps applied, taken back."""
+
+    applied: frozenset[str]
+    unsure: frozenset[str]
+    undone: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,18 +209,24 @@ class Journal:
         undone = {id_ for entry in entries if entry.state == "done" for id_ in entry.undoes}
         return [e for e in reversed(entries) if e.state == "done" and not e.undoes and e.id not in undone]
 
-    def hunks(self, review_id: str) -> tuple[set[str], set[str]]:
-        """Ids of a review's hunks that were handed to the editor or the disk and not taken back, and of those
-        that were taken back."""
-        mine = [raw for _, raw in self._headers() if raw["review"] == review_id and raw["state"] == "done"]
-        undone = {id_ for raw in mine for id_ in raw["undoes"]}
-        standing: set[str] = set()
+    def hunks(self, review_id: str) -> Hunks:
+        """What became of a review's hunks. An entry that is still begun counts as perhaps applied."""
+        mine = [raw for _, raw in self._headers() if raw["review"] == review_id and raw["state"] != "failed"]
+        undone = {id_ for raw in mine if raw["state"] == "done" for id_ in raw["undoes"]}
+        applied: set[str] = set()
+        unsure: set[str] = set()
         back: set[str] = set()
         for raw in mine:
-            if not raw["undoes"]:
-                kept = back if raw["id"] in undone else standing
-                kept.update(hunk for file in raw["files"] for hunk in file["hunks"])
-        return standing, back - standing
+            if raw["undoes"]:
+                continue
+            ids = {hunk for file in raw["files"] for hunk in file["hunks"]}
+            if raw["id"] in undone:
+                back |= ids
+            elif raw["state"] == "begun" or raw.get("unsure"):
+                unsure |= ids
+            else:
+                applied |= ids
+        return Hunks(frozenset(applied), frozenset(unsure - applied), frozenset(back - applied - unsure))
 
     # ------------------------------------------------------------ recovery
 
@@ -233,7 +249,7 @@ class Journal:
         if entry.mode == "editor":
             # The editor did the writing, whole or not at all, and may hold it unsaved. Kept as done: undoing
             # what never happened changes nothing.
-            return Recovered(self.finish(entry, "done"), ())
+            return Recovered(self.finish(replace(entry, unsure=True), "done"), ())
         restored: list[Path] = []
         problems: list[str] = []
         for image in entry.images:
@@ -326,6 +342,7 @@ def _encode(entry: Entry) -> bytes:
             "time": entry.time,
             "undoes": entry.undoes,
             "folders": [os.fspath(folder) for folder in entry.folders],
+            "unsure": entry.unsure,
             "files": [
                 {
                     "path": os.fspath(image.path),
@@ -360,4 +377,5 @@ def _decode(folder: Path, raw: dict[str, Any]) -> Entry:
         tuple(raw["undoes"]),
         tuple(Path(folder) for folder in raw["folders"]),
         raw["time"],
+        bool(raw.get("unsure")),
     )

@@ -16,6 +16,7 @@ from lido.workspace.documents import Edit
 
 if TYPE_CHECKING:
     from lido.edits.apply import FileChange
+    from lido.edits.journal import Hunks
 
 State = Literal["pending", "accepted", "rejected", "conflict", "failed", "undone"]
 Decision = Literal["accept", "reject"]
@@ -274,46 +275,45 @@ def undone(review: Review, hunk_ids: Collection[str]) -> Review:
 
 def resumed(
     review: Review,
-    applied: Collection[str],
-    taken_back: Collection[str],
+    journal: Hunks,
     now: Callable[[str], str | None],
     new_id: Callable[[], str],
 ) -> Review:
     """A review that was kept on disk, over the files as they are by now.
 
-    `applied` and `taken_back` are the hunks that the journal knows of; the review may not have been kept any
-    more when they were decided. What was applied is seen in the text, since an editor may have been killed
-    before it did so. What is undecided gets new ids: it is offered a second time.
+    The journal may know of more decisions than the review that was kept. Of what an editor was asked for as
+    the server died nobody knows whether it did it: that is seen in the text. What is undecided gets new ids:
+    it is offered a second time.
     """
     files: list[ReviewFile] = []
     for file in review.files:
-        file = replace(
-            file,
-            hunks=tuple(replace(h, state="undone") if h.id in taken_back else h for h in file.hunks),
+        hunks = tuple(replace(h, state="undone") if h.id in journal.undone else h for h in file.hunks)
+        file = _resumed_file(replace(file, hunks=hunks), journal, now)
+        hunks = tuple(
+            replace(h, id=new_id()) if h.state in ("pending", "conflict") else h for h in file.hunks
         )
-        file = _resumed_file(file, applied, now)
-        hunks = (replace(h, id=new_id()) if h.state in ("pending", "conflict") else h for h in file.hunks)
-        files.append(replace(file, hunks=tuple(hunks)))
+        files.append(replace(file, hunks=hunks))
     return replace(review, files=tuple(files))
 
 
-def _resumed_file(file: ReviewFile, applied: Collection[str], now: Callable[[str], str | None]) -> ReviewFile:
+def _resumed_file(file: ReviewFile, journal: Hunks, now: Callable[[str], str | None]) -> ReviewFile:
     text = now(file.path)
-    asked = {h.id for h in file.hunks if h.id in applied and h.state == "pending"}
-    done = set()
-    for hunk in file.hunks:
-        if hunk.id in asked and hunk.whole:
-            there = text is not None
-            if file.kind == "rename":
-                there = there or now(file.new_path or "") is None
-            if there == (file.kind == "create"):
-                done.add(hunk.id)
-    if file.kind == "rename" and done:
-        return replace(file, hunks=tuple(_accepted(h) if h.id in asked else h for h in file.hunks))
-    if done:
-        file = replace(
-            file, current=file.after, hunks=tuple(_accepted(h) if h.id in done else h for h in file.hunks)
-        )
+    asked = {h.id for h in file.hunks if h.id in journal.applied | journal.unsure and h.state == "pending"}
+    # In conflict, and taken all the same.
+    file = _with_accepted(
+        file, {h.id for h in file.hunks if h.id in journal.applied and h.state == "conflict"}
+    )
+    whole = {h.id for h in file.hunks if h.whole and h.id in asked}
+    if whole and whole <= journal.unsure:
+        there = text is not None
+        if file.kind == "rename":
+            there = there or now(file.new_path or "") is None
+        if there != (file.kind == "create"):
+            whole = set()
+    if whole and file.kind == "rename":
+        return _with_accepted(file, asked)
+    if whole:
+        file = replace(_with_accepted(file, whole), current=file.after)
     if text is None:
         # Gone, or never made. Should it come back, what is to be changed in it is judged again.
         return replace(
@@ -335,17 +335,39 @@ def _resumed_file(file: ReviewFile, applied: Collection[str], now: Callable[[str
             ),
         )
     taken = {h.id: Edit(h.start, h.end, h.new) for h in file.hunks if h.id in asked and not h.whole}
-    if taken:
-        made = _changed_file(_after_edits(_with_accepted(file, taken), taken), text, None)
-        unmade = _changed_file(file, text, None)
-        for with_it, without in zip(made.hunks, unmade.hunks, strict=True):
-            there = text[with_it.start : with_it.end] == with_it.new
-            if without.id in taken and (
-                not there or (not with_it.new and text[without.start : without.end] == without.old)
-            ):
-                del taken[without.id]
-        file = _after_edits(_with_accepted(file, taken), taken)
-    return _changed_file(file, text, None)
+    for hunk_id in _not_made(file, taken, text) & journal.unsure:
+        del taken[hunk_id]
+    return _changed_file(_after_edits(_with_accepted(file, taken), taken), text, None)
+
+
+def _not_made(file: ReviewFile, edits: dict[str, Edit], text: str) -> set[str]:
+    """The hunks among `edits` that are not in `text`, which became of the file with some of them made and
+    perhaps more typed since."""
+    before = file.current or ""
+    if not edits or text == before:
+        return set(edits)
+    ids, wanted = list(edits), list(edits.values())
+    standing = diff.standing(before, wanted, text)
+    if diff.apply_edits(before, [wanted[n] for n in standing]) == text:
+        return {hunk_id for n, hunk_id in enumerate(ids) if n not in standing}
+    made = _after_edits(_with_accepted(file, edits), edits)
+    with_them, without = _changed_file(made, text, None), _changed_file(file, text, None)
+    nearer = _apart(made.current or "", text) <= _apart(before, text)
+    found = set()
+    for one, other in zip(with_them.hunks, without.hunks, strict=True):
+        if one.id in edits:
+            new_there = bool(one.new) and text[one.start : one.end] == one.new
+            old_there = bool(other.old) and text[other.start : other.end] == other.old
+            # Where both stand, or neither, what the whole file is nearer to decides.
+            if (old_there and not new_there) or (old_there == new_there and not nearer):
+                found.add(one.id)
+    return found
+
+
+def _apart(one: str, other: str) -> int:
+    """Lines that differ."""
+    blocks = diff.diff_lines(diff.split_lines(one), diff.split_lines(other))
+    return sum(b.a2 - b.a1 + b.b2 - b.b1 for b in blocks if not b.equal)
 
 
 def _accepted(hunk: ReviewHunk) -> ReviewHunk:
