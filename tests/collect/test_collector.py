@@ -151,6 +151,36 @@ def test_weeks_are_those_of_iso_8601_in_every_database(collector, event, tmp_pat
     assert {row["week"]: row["shown"] for row in metrics.rows(log.path, ["week"])} == expected
 
 
+def test_what_is_purged_leaves_every_count(collector, event):
+    writer, admin = collector.token("w"), collector.token("a", "admin")
+    batch = [
+        event(user=user, time=f"2026-11-0{day}T12:00:00.000Z")
+        for user in ("ann", "bob")
+        for day in (1, 2, 3, 4)
+    ]
+    post(collector, writer, batch)
+
+    def counts() -> dict[str, int]:
+        rows = get(collector, admin, "/v1/metrics", by="user,day", since=SINCE).json()["rows"]
+        return {f"{row['user']} {row['day'][-2:]}": row["shown"] for row in rows}
+
+    collector.lido("purge", "--user", "ann", "--before", "2026-11-02T18:00:00Z", "--yes")
+    assert sorted(counts()) == ["ann 02", "ann 03", "ann 04", "bob 01", "bob 02", "bob 03", "bob 04"]
+    collector.lido("purge", "--before", "2026-11-03", "--yes")
+    assert sorted(counts()) == ["ann 03", "ann 04", "bob 03", "bob 04"]
+    (row,) = get(collector, admin, "/v1/metrics", since="2026-11-02T06:00:00Z").json()["rows"]
+    assert row["shown"] == 4, "nor among the events"
+    collector.lido("purge", "--user", "bob", "--yes")
+    assert sorted(counts()) == ["ann 03", "ann 04"]
+    with pytest.raises(subprocess.CalledProcessError):
+        collector.lido("purge", "--yes")
+    notes = get(collector, admin, "/v1/audit").json()["rows"]
+    assert (
+        next(note["detail"] for note in notes if note["action"] == "purged")
+        == "2 events of a person before now"
+    )
+
+
 def test_a_token_may_have_several_teams(collector, event):
     writer, reader = (
         collector.token("w", "writer", "core", "web"),

@@ -91,6 +91,31 @@ def serve(
     )
 
 
+@app.command("purge")
+def purge(
+    user: Annotated[str, typer.Option(help="Delete this person's events (name or hash as in the log).")] = "",
+    before: Annotated[
+        str, typer.Option(help="Delete whole days (UTC) that are older than this span or time.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    database: Database = "",
+) -> None:
+    """Delete events of a person, or older ones, and all they add to any count."""
+    from lido.events import metrics
+
+    if not user and not before:
+        raise typer.BadParameter("say which: --user, --before, or both")
+    try:
+        limit = metrics.since(before) if before else ""
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(str(error)) from None
+    if not yes:
+        whose = f" of {user}" if user else ""
+        when = f" before {limit[:10]}" if limit else ""
+        typer.confirm(f"Delete all events{whose}{when}?", abort=True, err=True)
+    print(f"{_store(database).purge(user, limit)} events deleted.", file=sys.stderr)
+
+
 @token.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="What it is for, such as payments-writers.")],

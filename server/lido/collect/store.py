@@ -232,6 +232,29 @@ class Store:
                 connection.execute(count.on_conflict_do_update(index_elements=["key"], set_=more), _sums(new))
         return len(new)
 
+    def purge(self, user: str = "", before: str = "") -> int:
+        """Deletes a person's events, those of the days (UTC) before the one of `before`, or that person's of
+        these days, and what they add to any count; how many. Raises ValueError where neither is given."""
+        if not user and not before:
+            raise ValueError("a person, a time, or both are wanted")
+        day = before[:10]
+        with self.engine.begin() as connection:
+            if self.postgres:  # what is being added waits, with its sums
+                connection.execute(sa.text("LOCK TABLE daily IN EXCLUSIVE MODE"))
+            else:
+                connection.execute(sa.text("PRAGMA secure_delete=ON"))
+            gone = events.delete()
+            sums = daily.delete()
+            if user:
+                gone, sums = gone.where(events.c.user == user), sums.where(daily.c.user == user)
+            if day:
+                gone, sums = gone.where(events.c.time < day), sums.where(daily.c.day < day)
+            count = connection.execute(gone).rowcount
+            connection.execute(sums)
+        whose = "a person" if user else "everybody"  # not who: that is to be forgotten
+        self.note("command line", "purged", f"{count} events of {whose} before {day or 'now'}")
+        return count
+
     def metrics(
         self,
         by: Sequence[str] = (),
