@@ -458,3 +458,16 @@ async def test_many_decisions_at_once_are_made_one_after_the_other(disk: Disk) -
     ids = [h.id for h in made.files[0].hunks]
     await asyncio.gather(*(disk.reviews.decide(made.id, [i], "accept") for i in ids))
     assert disk.get("a.txt") == text.replace("\n\n\n", "!\n\n\n").encode()
+
+
+async def test_without_an_editor_that_takes_edits_an_unsaved_document_is_left_alone(disk: Disk) -> None:
+    name = "untitled:Untitled-1"
+    workspace = Workspace([disk.root], opened={Path(name): "one\n"}.get)
+    reviews = Reviews(workspace, disk.journal)
+    made = await reviews.open([FileChange(name, "modify", "one\n", "two\n")])
+    (outcome,) = await reviews.decide(made.id, [made.files[0].hunks[0].id], "accept")
+    assert outcome.kind == "failed"
+    assert "save it first" in outcome.message
+    assert not list(disk.root.iterdir())
+    with pytest.raises(Refused, match="stream"):
+        workspace.read("untitled:Untitled-2")  # not open

@@ -165,7 +165,7 @@ async def recover(server: LidoServer) -> None:
     if await asyncio.to_thread(server.home.journal.is_dir):
         await _recover_edits(server)
     await server.configured.wait()
-    if not await asyncio.to_thread(_shelf(server).is_dir):
+    if not await asyncio.to_thread(lambda: any(_shelf(server).glob("*.json"))):
         return
     for review in await server.reviews.restore():
         if not has_own_review(server):  # others ask by lido/review/list
