@@ -94,9 +94,9 @@ def copy(log: Path, url: str) -> Store:
         raw.commit()
     with store.engine.begin() as connection:
         fill(connection)
-    if store.postgres:  # as it does by itself, sooner or later
-        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sa.text("VACUUM ANALYZE"))
+    tidy = "VACUUM ANALYZE" if store.postgres else "PRAGMA wal_checkpoint(TRUNCATE)"
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text(tidy))  # as it does by itself, sooner or later
     return store
 
 

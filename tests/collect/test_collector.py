@@ -468,3 +468,22 @@ def test_no_answer_is_kept_or_framed(collector):
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
+async def test_a_cookie_from_tls_stays_on_tls(tmp_path, scheme, secure):
+    from lido.collect.app import build
+    from lido.collect.store import Store
+
+    store = Store(f"sqlite:///{tmp_path / 'collector.sqlite3'}")
+    store.prepare()
+    token = store.add_token("a", "admin")
+    transport = httpx.ASGITransport(build(store))
+    async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://collector.example") as browser:
+        answer = await browser.post("/v1/session", json={"token": token})
+        assert ("Secure" in answer.headers["set-cookie"]) == secure
+        assert (await browser.get("/v1/audit")).status_code == 200
+        gone = await browser.delete("/v1/session")
+        assert ("Secure" in gone.headers["set-cookie"]) == secure
+        assert (await browser.get("/v1/audit")).status_code == 401
+    store.close()
