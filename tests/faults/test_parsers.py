@@ -21,6 +21,8 @@ FOUND: list[tuple[str, bytes]] = [
     ("own_settings", b"a = " + b"[" * 5000),
     ("own_settings", b"a = " + b"9" * 5000),
     ("own_settings", b"x" * 1_000_000),
+    # A block without an end, whose fence closes before another divider.
+    ("edits", b"\2```p\n<<<<< SEARCH\nx\n=======\ny\n```\nz\n=======\ny\n"),
 ]
 SEEDS = [(target, seed) for target, seeds in parser_targets.SEEDS.items() for seed in seeds]
 

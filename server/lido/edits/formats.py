@@ -419,6 +419,7 @@ class Parser:
                 self._problems.append("A SEARCH block has no end (>>>>>>> REPLACE).")
                 return
             lines = lines[: block.closed_fence]
+            block.dividers = [number for number in block.dividers if number < len(lines)]
             self._fence = None
         if not block.dividers:
             self._problems.append("A SEARCH block has no ======= line between old and new text.")
