@@ -17,7 +17,7 @@ from lido.edits.apply import FileChange, Reviews, resolve
 from lido.edits.files import Refused, Workspace, real_folder
 from lido.edits.formats import FileEdit, Replace, Whole, parse
 from lido.edits.hunks import hunks
-from lido.edits.journal import Entry, Image, Journal
+from lido.edits.journal import Entry, Image, Journal, remove_folders
 from lido.workspace.documents import Edit
 
 SECONDS = 8
@@ -326,6 +326,16 @@ def test_recovery_follows_no_link(place: Place) -> None:
     assert found.entry.id == entry.id
     assert found.problems
     assert {p.name: p.read_bytes() for p in place.outside.iterdir()} == {"secret.txt": b"secret\n"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+def test_empty_folders_outside_are_not_removed(place: Place) -> None:
+    (place.outside / "empty").mkdir()
+    (place.root / "d").symlink_to(place.outside)
+    (place.root / "mine").mkdir()
+    remove_folders([place.root / "d/empty", place.root / "mine"])
+    assert (place.outside / "empty").is_dir()
+    assert not (place.root / "mine").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="descriptors of folders")

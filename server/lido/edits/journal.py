@@ -317,10 +317,11 @@ def _missing_folders(paths: Iterable[Path]) -> list[Path]:
 
 
 def remove_folders(folders: Iterable[Path]) -> None:
-    """Remove those of `folders` that are empty."""
+    """Remove those of `folders` that are empty, none of them through a link."""
     for folder in folders:
-        with contextlib.suppress(OSError):  # not empty: someone else's files are in it
-            folder.rmdir()
+        # Not empty: someone else's files are in it.
+        with contextlib.suppress(OSError), real_folder(folder.parent) as parent:
+            os.rmdir(folder if parent is None else folder.name, dir_fd=parent)
 
 
 def _write_synced(path: Path, data: bytes) -> None:
