@@ -562,6 +562,43 @@ async def test_what_was_accepted_as_the_server_died_is_not_offered_again(
     assert [h["state"] for f in found["files"] for h in f["hunks"]] == ["pending", "accepted", "accepted"]
 
 
+@pytest.mark.parametrize("applied", [True, False], ids=["applied", "not applied"])
+async def test_a_server_that_dies_before_the_editor_answers_finds_out_later(
+    start: Start, applied: bool
+) -> None:
+    editor = await start()
+    uri = editor.open()
+    review = await editor.propose(uri)
+    process = editor.client._server
+    assert process is not None
+
+    def dies(params: lsp.ApplyWorkspaceEditParams) -> lsp.ApplyWorkspaceEditResult:
+        if applied:
+            editor.apply(params)
+        process.kill()
+        return lsp.ApplyWorkspaceEditResult(applied)
+
+    del editor.client.protocol.fm.features[lsp.WORKSPACE_APPLY_EDIT]
+    editor.client.feature(lsp.WORKSPACE_APPLY_EDIT)(dies)
+    accept = (await editor.lenses(uri))[3].command  # of the second hunk
+    assert accept is not None
+    answer = asyncio.ensure_future(editor.run(accept.command, *accept.arguments or []))
+    await process.wait()
+    answer.cancel()
+    await editor.client.stop()
+    (editor.root / "a.txt").write_text(editor.text(uri))
+    again = await start()
+    uri = again.open()
+    await again.until(again.asked)
+    (found,) = await again.ask("lido/review/list", {})
+    states = [h["state"] for f in found["files"] for h in f["hunks"]]
+    assert states == ["pending", "accepted" if applied else "pending", "pending"]
+    await again.run("lido.review.acceptAll", review)
+    assert "line 19\nline twenty\nand more\nline 21\n" in again.text(uri)
+    await again.ask("lido/review/undo", {"reviewId": review})
+    assert again.text(uri) == BEFORE
+
+
 async def test_a_review_that_another_server_has_open_is_left_to_it(start: Start) -> None:
     first = await start(own=True)
     review = await first.propose(first.open())
