@@ -46,7 +46,7 @@ def test_many_names_take_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def narrow(tmp_path: Any, collector_process: Any) -> Iterator[Any]:
-    made = collector_process(f"sqlite:///{tmp_path / 'collector.sqlite3'}", "--requests-per-minute", "30")
+    made = collector_process(f"sqlite:///{tmp_path / 'collector.sqlite3'}", "--requests-per-minute", "20")
     made.start()
     yield made
     made.stop()
@@ -55,20 +55,24 @@ def narrow(tmp_path: Any, collector_process: Any) -> Iterator[Any]:
 def test_too_many_requests_are_refused_for_that_token_alone(narrow: Any) -> None:
     first, second = narrow.token("a", "admin"), narrow.token("b", "admin")
 
-    def ask(token: str) -> httpx.Response:
-        return httpx.get(f"{narrow.url}/v1/metrics", headers={"Authorization": f"Bearer {token}"})
+    with httpx.Client(base_url=narrow.url, timeout=30) as client:
 
-    answers = [ask(first) for _ in range(35)]
-    refused = [answer for answer in answers if answer.status_code == 429]
-    assert 1 <= len(refused) <= 5
-    assert all(1 <= int(answer.headers["Retry-After"]) <= 2 for answer in refused)
-    assert "Too many requests" in refused[0].json()["error"]
-    assert ask(second).status_code == 200
-    # A flood of wrong tokens is no flood of audit notes.
-    strangers = [ask(f"wrong{number}").status_code for number in range(70)]
-    assert set(strangers) == {401, 429}
-    notes = httpx.get(f"{narrow.url}/v1/audit", headers={"Authorization": f"Bearer {second}"}).json()["rows"]
-    assert sum(note["action"] == "refused" for note in notes) == strangers.count(401) < 65
+        def ask(token: str, path: str = "/v1/metrics") -> httpx.Response:
+            return client.get(path, headers={"Authorization": f"Bearer {token}"})
+
+        while (refused := ask(first)).status_code == 200:  # however slow the machine is
+            pass
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["Retry-After"]) <= 3
+        assert "Too many requests" in refused.json()["error"]
+        assert ask(second).status_code == 200
+        # A flood of wrong tokens is no flood of audit notes.
+        strangers = [401]
+        while strangers[-1] == 401:
+            strangers.append(ask(f"wrong{len(strangers)}").status_code)
+        assert strangers[-1] == 429
+        notes = ask(second, "/v1/audit").json()["rows"]
+    assert sum(note["action"] == "refused" for note in notes) == len(strangers) - 2
 
 
 class Watched(Uploader):
