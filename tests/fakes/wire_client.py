@@ -29,6 +29,7 @@ class WireClient:
     def __init__(self, root: Path, settings: dict[str, Any], sock: socket.socket | None = None) -> None:
         self.root, self.settings = root, settings
         self.process: subprocess.Popen[bytes] | None = None
+        self.sock = sock
         if sock is None:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "lido", "serve"],
@@ -59,10 +60,15 @@ class WireClient:
         if self.process:
             self.process.kill()
             self.process.wait()
+        if self.sock:
+            with suppress(OSError):  # the server closed it
+                self.sock.shutdown(socket.SHUT_RDWR)
         self._reader.join(5)
         self._out.close()
         with suppress(OSError):  # what was not sent any more
             self._in.close()
+        if self.sock:
+            self.sock.close()
 
     def initialize(self) -> Self:
         self.request(
