@@ -220,22 +220,29 @@ class Person:
         if self.random.random() < 0.5:
             await asyncio.sleep(self.random.random() / 2)  # a person's second thoughts
             await self.timed("lido/plan/cancel", started)
-            return
         over = {"review", "done", "gaveUp", "failed", "cancelled", "waiting"}
 
-        def state() -> str:
-            states = [
-                params["state"]
+        def last() -> dict[str, Any]:
+            updates = [
+                params
                 for method, params in self.client.notifications
                 if method == "lido/plan/update" and params["planId"] == started["planId"]
             ]
-            return states[-1] if states else ""
+            return updates[-1] if updates else {}
+
+        def state() -> str:
+            return str(last().get("state", ""))
 
         async with asyncio.timeout(3 * BOUND), self.client.news:
             await self.client.news.wait_for(lambda: state() in over)
         if state() == "waiting":
             await self.timed("lido/plan/cancel", started)
         self.report.done[f"plans {state()}"] += 1
+        if identifier := last().get("reviewId"):  # what stays undecided is kept, and takes room
+            review = await self.timed("lido/review/get", {"reviewId": identifier})
+            hunks = [hunk["hunkId"] for file in (review or {}).get("files", []) for hunk in file["hunks"]]
+            rejected = {"reviewId": identifier, "hunkIds": hunks, "decision": "reject"}
+            await self.timed("lido/review/decide", rejected)
 
 
 class Weather:
