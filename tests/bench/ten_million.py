@@ -2,7 +2,7 @@
 
 ``python tests/bench/ten_million.py [--events 10000000] [--keep FILE]`` makes a log of a company's quarter (200
 people, 12 teams, 90 days), copies it into collectors on SQLite and (where it is installed) PostgreSQL, then asks
-each what the page asks and prints a table of milliseconds: on the clock, and (in brackets) of one processor.
+each what the page asks and prints a table of milliseconds: of one processor, and (in brackets) on the clock.
 """
 
 from __future__ import annotations
@@ -196,10 +196,10 @@ def main() -> int:
         if postgres:
             postgres.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"| question | rows | {' | '.join(results)} |\n|---|{'---|' * (len(results) + 1)}")
+    print(f"| question | rows | {' | '.join(results)} |\n|---|{'---:|' * (len(results) + 1)}")
     for name in results["collector, SQLite"]:
         cells = [
-            "{1:.0f} ({2:.0f})".format(*results[where][name]) if name in results[where] else "–"
+            "{2:.0f} ({1:.0f})".format(*results[where][name]) if name in results[where] else "–"
             for where in results
         ]
         print(f"| {name} | {results['collector, SQLite'][name][0]} | {' | '.join(cells)} |")
