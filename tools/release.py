@@ -2,10 +2,11 @@
 
     python tools/release.py [--out dist] [--no-install]
 
-Everything is built twice, from two exports of the commit at different places, under different umasks, time zones
-and hash seeds, and kept only where both are the same, byte for byte. The wheel is then installed with the locked
-dependencies into an environment of its own, asked for its version, and what is in that environment is the bill of
-materials (CycloneDX). Needs git, and the packages `build`, `hatchling`, `editables` and `cyclonedx-bom`.
+Everything is built twice, from two exports of the commit at different places, under different umasks, time
+zones and hash seeds, and kept only where both are the same, byte for byte. The wheel is then installed with
+the locked dependencies into an environment of its own, asked for its version, and what is in that environment
+is the bill of materials (CycloneDX). Needs git, and the packages `build`, `hatchling`, `editables` and
+`cyclonedx-bom`.
 """
 
 from __future__ import annotations
