@@ -101,7 +101,7 @@ def diagnostics(server: LidoServer) -> Diagnostics:
                 answer = await server.protocol.send_request_async("lido/diagnostics", query.encode())
             found = [decode(m.FileDiagnostic, each, "lido/diagnostics") for each in answer or []]
         except (TimeoutError, TypeError, JsonRpcException) as error:
-            log.warning("lido/diagnostics: %s", error)
+            log.warning("the editor told no diagnostics", exc_info=error)
             return []
         return [
             Diagnostic(where, each.line, each.severity, each.message)

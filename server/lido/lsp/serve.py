@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from lido import settings as configuration
+
 if TYPE_CHECKING:
     from lido.lsp.server import LidoServer
 
@@ -17,14 +19,19 @@ log = logging.getLogger(__name__)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Runs `main` on uvloop where there is one."""
+    """Runs `main`, on uvloop where there is one, and keeps a log of it."""
+    from lido.lsp import logs
+
     try:
         import uvloop
 
         factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
     except ImportError:
         factory = None
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with (
+        logs.written(configuration.Home(), sys.stderr),
+        asyncio.Runner(loop_factory=factory) as runner,
+    ):
         return runner.run(main())
 
 

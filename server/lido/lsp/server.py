@@ -9,6 +9,8 @@ import asyncio
 import inspect
 import logging
 import os
+import sys
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import cached_property
@@ -18,13 +20,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lsprotocol import converters
 from lsprotocol import types as lsp
 from pygls import uris
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 import lido
 from lido import settings as configuration
 from lido.events.schema import uuid7
+from lido.lsp import logs
 from lido.lsp import messages as m
 from lido.workspace.documents import Document, Documents
 
@@ -82,6 +85,19 @@ class LidoProtocol(LanguageServerProtocol):
                 # At the end pygls cancels what is left while it goes through it.
                 lambda done: None if done.cancelled() else self._request_futures.pop(msg_id, None)
             )
+
+    def _handle_request(self, msg_id: Any, method_name: str, params: Any) -> None:
+        """What is logged meanwhile has the request with it: each message has a context of its own."""
+        logs.request.set((str(msg_id), method_name, time.perf_counter()))
+        super()._handle_request(msg_id, method_name, params)
+
+    def _send_handler_result(self, future: Any, *, msg_id: Any) -> None:
+        super()._send_handler_result(future, msg_id=msg_id)
+        if asked := logs.request.get():
+            error = None if future.cancelled() else future.exception()
+            outcome = "cancelled" if future.cancelled() else logs.reason(error) if error else "ok"
+            spent = round((time.perf_counter() - asked[2]) * 1000, 1)
+            log.info("answered", extra={"milliseconds": spent, "outcome": outcome})
 
     @lsp_method(lsp.INITIALIZE)
     def lsp_initialize(self, params: lsp.InitializeParams) -> Generator[Any, Any, lsp.InitializeResult]:
@@ -627,8 +643,12 @@ class LidoServer(LanguageServer):
         self.protocol._send_data(body)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """pygls would pop up a message for every one of them; they belong in the log."""
-        log.error("%s: %s", getattr(source, "__name__", source), error, exc_info=error)
+        """pygls would pop up a message for every one of them; they belong in the log. What is an answer to
+        the client, such as a refusal, is no fault of ours and is seen where requests are logged."""
+        cause = sys.exc_info()[1] or error
+        refused = isinstance(cause, JsonRpcException) and not isinstance(cause, JsonRpcInternalError)
+        level = logging.INFO if refused else logging.ERROR
+        log.log(level, "%s", getattr(source, "__name__", source), exc_info=cause)
 
 
 def _load(

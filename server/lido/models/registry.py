@@ -54,7 +54,18 @@ class _Pace:
     def __init__(self) -> None:
         self._pieces = 0
         self._tokens: int | None = None
+        self._began = time.perf_counter()
         self._first = self._last = 0.0
+
+    def told(self) -> dict[str, float]:
+        """For the log: how many tokens, and the milliseconds to the first and to the end."""
+        told: dict[str, float] = {
+            "tokens": self._tokens or self._pieces,
+            "milliseconds": round((time.perf_counter() - self._began) * 1000, 1),
+        }
+        if self._first:
+            told["first_milliseconds"] = round((self._first - self._began) * 1000, 1)
+        return told
 
     def saw(self, chunk: Chunk) -> None:
         if chunk.text:
@@ -176,6 +187,7 @@ class Models:
         for position, backend in enumerate(backends):
             begun = False
             pace = _Pace()
+            outcome = "ok"
             try:
                 request = await asyncio.to_thread(lambda asked: self._gated(build(asked)), backend)
                 if isinstance(request, TextRequest):
@@ -194,11 +206,13 @@ class Models:
                 self._heard(backend.name, "")
                 return
             except (GeneratorExit, asyncio.CancelledError):
+                outcome = "stopped"
                 if begun:  # enough was read
                     self._broke_off.discard(backend.name)
                     self._heard(backend.name, "")
                 raise
             except ModelError as error:
+                outcome = error.kind
                 if not error.backend:
                     error.backend = backend.name
                 if begun:
@@ -210,6 +224,7 @@ class Models:
                     raise
             finally:
                 self._paced(backend.name, pace)
+                log.info("model answered", extra={"model": backend.name, "outcome": outcome, **pace.told()})
 
     def _gated(self, request: Request) -> Request:
         if isinstance(request, TextRequest):
