@@ -163,6 +163,37 @@ async def test_what_was_decided_before_the_crash_is_not_asked_again(desk: Desk) 
     assert states(third)["a.txt"] == ["undone", "pending"]
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["kept since", "not kept since"])
+async def test_what_the_person_left_out_in_the_editors_preview_is_still_undecided(
+    desk: Desk, kept: bool
+) -> None:
+    """The journal has what was asked of the editor, which left out a part."""
+    path = desk.root / "a.txt"
+
+    async def leaves_out_the_last(operations: Sequence[Operation], _label: str) -> bool:
+        (operation,) = operations
+        path.write_text(apply_edits(operation.text, operation.edits[:-1]))
+        return True
+
+    reviews = Reviews(
+        Workspace([desk.root]),
+        Journal(desk.home / "journal"),
+        leaves_out_the_last,
+        shelf=Shelf(desk.home / "reviews"),
+    )
+    text = path.read_text()
+    review = await reviews.open(
+        [FileChange("a.txt", "modify", text, text.replace("a one", "a 1").replace("three", "3"))]
+    )
+    before = (desk.home / "reviews" / f"{review.id}.json").read_bytes()
+    await reviews.decide(review.id, [h.id for h in review.files[0].hunks], "accept", preview=True)
+    if not kept:
+        (desk.home / "reviews" / f"{review.id}.json").write_bytes(before)
+    reviews.close()
+    (again,) = await desk.server().restore()
+    assert states(again)["a.txt"] == ["accepted", "pending"]
+
+
 async def test_reviews_of_other_workspaces_and_of_living_servers_stay_where_they_are(
     desk: Desk, tmp_path: Path
 ) -> None:
@@ -183,7 +214,7 @@ async def test_old_and_unreadable_ones_and_too_many_are_let_go(
     for server in desk.servers:
         server.close()
     folder = desk.home / "reviews"
-    (folder / "broken.json").write_text('{"id": 1')
+    (folder / "broken.json").write_text('{"review": 1')
     past = time.time() - shelf.KEEP_SECONDS - 60
     os.utime(folder / f"{old.id}.json", (past, past))
     found = await desk.server().restore()

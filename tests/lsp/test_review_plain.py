@@ -604,10 +604,11 @@ async def test_a_review_that_another_server_has_open_is_left_to_it(start: Start)
     review = await first.propose(first.open())
     second = await start(own=True)
     assert await second.ask("lido/review/list", {}) == []
-    await first.client.shutdown_session()
-    await first.client.stop()
+    await first.client.shutdown_async(None)  # not gone yet: an editor does not wait for that
     third = await start(own=True)
     assert [each["reviewId"] for each in await third.ask("lido/review/list", {})] == [review]
+    first.client.exit(None)
+    await first.client.stop()
 
 
 # ---------------------------------------------------------------- documents without a file

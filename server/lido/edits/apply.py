@@ -479,8 +479,10 @@ class Reviews:
 
         def work() -> list[Review]:
             found = []
-            for kept in shelf.take(lambda kept: all(self._inside(file.path) for file in kept.files)):
-                again = review.resumed(kept, self._journal.hunks(kept.id), self._text_or_none, _new_id)
+            for kept, when in shelf.take(lambda kept: all(self._inside(file.path) for file in kept.files)):
+                # What was decided before it was kept, it knows itself.
+                later = self._journal.hunks(kept.id, when)
+                again = review.resumed(kept, later, self._text_or_none, _new_id)
                 shelf.keep(again)
                 if again.open:
                     found.append(again)
@@ -703,7 +705,7 @@ class Reviews:
         finally:
             # Where the wait was cancelled nobody knows what the editor did; as "done" it can be undone.
             state: Literal["done", "failed"] = "failed" if done is False else "done"
-            entry = replace(entry, unsure=done is None)
+            entry = replace(entry, unsure=done is None or any(change.confirm for change in changes))
             await asyncio.shield(asyncio.to_thread(self._journal.finish, entry, state))
         if done:
             for change in changes:

@@ -57,7 +57,8 @@ class Entry:
     """Folders that did not exist before."""
     time: float = 0.0
     unsure: bool = False
-    """Whether nobody knows if the editor did it: the server died before it heard."""
+    """Whether the images may not be what the editor did: it asked the person about parts, or the server died
+    before it heard."""
 
 
 class Hunks(NamedTuple):
@@ -209,8 +210,9 @@ class Journal:
         undone = {id_ for entry in entries if entry.state == "done" for id_ in entry.undoes}
         return [e for e in reversed(entries) if e.state == "done" and not e.undoes and e.id not in undone]
 
-    def hunks(self, review_id: str) -> Hunks:
-        """What became of a review's hunks. An entry that is still begun counts as perhaps applied."""
+    def hunks(self, review_id: str, since: float = 0.0) -> Hunks:
+        """What became of a review's hunks: applied since then (in seconds since 1970), and ever taken back.
+        An entry that is still begun counts as perhaps applied."""
         mine = [raw for _, raw in self._headers() if raw["review"] == review_id and raw["state"] != "failed"]
         undone = {id_ for raw in mine if raw["state"] == "done" for id_ in raw["undoes"]}
         applied: set[str] = set()
@@ -222,6 +224,8 @@ class Journal:
             ids = {hunk for file in raw["files"] for hunk in file["hunks"]}
             if raw["id"] in undone:
                 back |= ids
+            elif raw["time"] < since:
+                continue
             elif raw["state"] == "begun" or raw.get("unsure"):
                 unsure |= ids
             else:

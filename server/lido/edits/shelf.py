@@ -49,7 +49,8 @@ class Shelf:
             return
         if not all(Path(file.path).is_absolute() for file in review.files):
             return
-        data = json.dumps(asdict(review)).encode()  # lone surrogates become escapes, and come back from them
+        # Lone surrogates become escapes, and come back from them.
+        data = json.dumps({"kept": time.time(), "review": asdict(review)}).encode()
         if len(data) > MAX_BYTES:
             log.warning("a review of %d bytes is not kept for after a restart", len(data))
             self.forget(review.id)
@@ -64,10 +65,10 @@ class Shelf:
         except OSError as error:
             log.warning("a review could not be kept: %s", error)
 
-    def take(self, mine: Callable[[Review], bool]) -> list[Review]:
-        """The reviews that `mine` says belong here and that no living server has open, oldest first. They
-        are this server's from now on."""
-        found: list[Review] = []
+    def take(self, mine: Callable[[Review], bool]) -> list[tuple[Review, float]]:
+        """The reviews that `mine` says belong here and that no living server has open, oldest first, and when
+        (in seconds since 1970) each was kept. They are this server's from now on."""
+        found: list[tuple[Review, float]] = []
         room = MAX_BYTES
         for path in sorted(self.folder.glob("*.json"), reverse=True):
             try:
@@ -79,7 +80,7 @@ class Shelf:
                     continue
                 if path.stem in self._held:
                     continue
-                review = _decode(json.loads(path.read_bytes()))
+                review, _ = _decode(json.loads(path.read_bytes()))
                 if review.id == path.stem and mine(review) and self._hold(review.id):
                     # Once more: its server may have gone on until the lock was ours.
                     found.append(_decode(json.loads(path.read_bytes())))
@@ -124,9 +125,10 @@ class Shelf:
         lock.release()
 
 
-def _decode(raw: dict[str, Any]) -> Review:
+def _decode(raw: dict[str, Any]) -> tuple[Review, float]:
+    review = raw["review"]
     files = tuple(
         ReviewFile(**{**file, "hunks": tuple(ReviewHunk(**hunk) for hunk in file["hunks"])})
-        for file in raw["files"]
+        for file in review["files"]
     )
-    return Review(**{**raw, "files": files})
+    return Review(**{**review, "files": files}), float(raw["kept"])

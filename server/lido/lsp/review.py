@@ -66,6 +66,13 @@ def register(server: LidoServer) -> None:
 
     server.code_actions.append(feature.actions)
 
+    @server.feature(lsp.SHUTDOWN)
+    def shutdown(_params: None) -> None:
+        """An editor starts the next server as soon as this is answered; that one takes up the reviews."""
+        reviews: Reviews | None = server.__dict__.get("reviews")
+        if reviews is not None:
+            reviews.close()
+
     @server.command(ACCEPT)
     async def accept(review_id: str, *hunk_ids: str) -> Any:
         return await feature.command(review_id, hunk_ids, "accept")
