@@ -39,7 +39,7 @@ def version(root: Path = ROOT) -> str:
 
 def changes(text: str, number: str) -> str:
     """What CHANGELOG.md says of that version. Raises ValueError where it says nothing."""
-    found = re.search(rf"^## {re.escape(number)}\b[^\n]*\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    found = re.search(rf"^## {re.escape(number)}(?![\w.])[^\n]*\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     if not found or not found[1].strip():
         raise ValueError(f"CHANGELOG.md has no entry for {number}")
     return found[1].strip()
