@@ -183,4 +183,13 @@ describe('plans and reviews in VS Code', { skip, timeout: 300_000 }, () => {
       await editor.screenshot('plan-diagnostics');
     });
   });
+
+  test('what is undecided is listed again by the next server', async () => {
+    await editor.command('Lido: Restart Server');
+    await editor.page.locator('.pane-body .monaco-list-row', { hasText: 'to decide' }).first().waitFor({ state: 'detached' });
+    await editor.doing('review-restart', () => editor.page.locator('.pane-body .monaco-list-row', { hasText: '1 of 1 to decide' }).waitFor({ timeout: 20_000 }));
+    await editor.screenshot('review-after-restart');
+    await editor.command('Lido: Accept All');
+    await until([basket.replace(...quantity).replace(...once), receipt.replace(...last)]);
+  });
 });
