@@ -2,8 +2,8 @@
 
     python tools/audit.py [--required]
 
-Where the database cannot be reached that is said, and the exit code is 0, unless it is `--required`. A dependency
-that it could not judge counts as a failure. Needs the package `pip-audit`.
+Where the database cannot be reached that is said, and the exit code is 0, unless it is `--required`. A
+dependency that it could not judge counts as a failure. Needs the package `pip-audit`.
 """
 
 from __future__ import annotations
