@@ -1,0 +1,144 @@
+"""Kate on a virtual screen: suggestions in its completion list, code actions in its menu."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from e2e.editors.conftest import Project
+from fakes.model_server import ModelServer, Script
+
+EDITOR = "unknown"
+"""Kate 22.12 does not say which editor it is."""
+
+SERVERS = """\
+{ "servers": { "python": {
+  "command": ["lido", "serve"], "rootIndicationFileNames": [".git"], "highlightingModeRegex": "^Python$" } } }
+"""
+# As Kate writes it once one has answered its question whether this server may be started.
+KATERC = """\
+[General]
+Show welcome view for new window=false
+
+[Kate Plugins]
+lspclientplugin=true
+
+[lspclient]
+AllowedServerCommandLines={lido} serve
+"""
+
+
+class Screen:
+    """An X server of its own with a window manager: without one no window is ever active."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.processes: list[asyncio.subprocess.Process] = []
+        self.display = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        home = self.project.home
+        own = {"XDG_CONFIG_HOME": f"{home}/.config", "XDG_RUNTIME_DIR": str(home), "QT_QPA_PLATFORM": "xcb"}
+        return {**self.project.environment, **own, "DISPLAY": self.display}
+
+    async def begin(self, *command: str, **more: object) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=self.environment,
+            cwd=self.project.root,
+            stderr=asyncio.subprocess.DEVNULL,
+            **more,  # type: ignore[arg-type]
+        )
+        self.processes.append(process)
+        return process
+
+    async def start(self) -> None:
+        reading, writing = os.pipe()
+        try:
+            await self.begin(
+                "Xvfb", "-displayfd", str(writing), "-screen", "0", "900x600x24", pass_fds=(writing,)
+            )
+            os.close(writing)
+            with os.fdopen(reading) as told:
+                self.display = f":{(await asyncio.to_thread(told.readline)).strip()}"
+        finally:
+            with suppress(OSError):
+                os.close(writing)
+        await self.begin("openbox")
+        await self.begin("kate", "-b", "sums.py", "-l", "2", "-c", "12", stdout=asyncio.subprocess.DEVNULL)
+        await self.do("search", "--sync", "--onlyvisible", "--name", "sums.py")
+
+    async def do(self, *command: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            "xdotool", *command, env=self.environment, stdout=asyncio.subprocess.DEVNULL
+        )
+        assert await asyncio.wait_for(process.wait(), 60) == 0, command
+
+    def picture(self, name: str) -> None:
+        """For a person to look at."""
+        if (folder := os.environ.get("LIDO_TEST_SCREENS")) and shutil.which("import"):
+            subprocess.run(["import", "-window", "root", f"{folder}/{name}.png"], env=self.environment)
+
+    async def stop(self) -> None:
+        for process in reversed(self.processes):
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    await asyncio.wait_for(process.wait(), 10)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+
+
+@pytest.fixture
+async def screen(project: Project) -> AsyncIterator[Screen]:
+    missing = [name for name in ("kate", "Xvfb", "openbox", "xdotool") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    folder = project.home / ".config" / "kate" / "lspclient"
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text(SERVERS)
+    lido = Path(sys.executable).with_name("lido")
+    (project.home / ".config" / "katerc").write_text(KATERC.format(lido=lido))
+    made = Screen(project)
+    yield made
+    made.picture(project.root.parent.name)
+    await made.stop()
+
+
+async def said(project: Project, method: str) -> None:
+    """The server's log says that a request of this method was answered."""
+    for _ in range(600):
+        logs = (project.home / "logs").glob("serve-*.jsonl")
+        if any(f'"method": "{method}"' in log.read_text() for log in logs):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{method} was never answered")
+
+
+async def test_a_suggestion_is_taken_from_the_list(screen: Screen, project: Project) -> None:
+    async with ModelServer(Script([" + b"])) as model:
+        project.configure(model)
+        await screen.start()
+        await said(project, "initialize")
+        await screen.do("type", "a")
+        await screen.do("key", "ctrl+space")
+        await project.until_logged("completion", "shown", EDITOR)
+        screen.picture("kate-list")
+        await screen.do("key", "Return")
+        await project.until_logged("completion", "accepted", EDITOR)
+        await screen.do("key", "ctrl+s")
+        for _ in range(200):
+            if project.file.read_text().startswith("def add(a, b):\n    return a + b\n\n\ndef"):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(project.file.read_text())
