@@ -268,6 +268,12 @@ def test_what_is_no_batch_is_refused_with_a_reason(collector, body, headers, sta
     answer = post(collector, writer, body, **headers)
     assert answer.status_code == status
     assert answer.json()["error"]
+    (note,) = (
+        each
+        for each in get(collector, collector.token("a", "admin"), "/v1/audit").json()["rows"]
+        if each["action"] == "refused"
+    )
+    assert (note["who"], note["detail"].partition(":")[0]) == ("w", f"{status} POST /v1/events")
     assert post(collector, writer, []).status_code == 200
 
 

@@ -89,7 +89,12 @@ def build(store: Store, requests_per_minute: int = REQUESTS) -> Starlette:
     def route(path: str, handler: Handler, roles: tuple[Role, ...], method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
             token = await doors.authorised(request, _secret(request), roles)
-            return await handler(request, store, token)
+            try:
+                return await handler(request, store, token)
+            except Refused as refused:
+                detail = f"{refused.status} {request.method} {request.url.path}: {refused.message}"
+                await asyncio.to_thread(store.note, token.name, "refused", detail)
+                raise
 
         return Route(path, endpoint, methods=[method])
 
