@@ -32,6 +32,18 @@ COPILOT = {
     "textDocument/copilotPanelCompletion",
     "textDocument/copilotInlineEdit",
     "textDocument/didShowInlineEdit",
+    "getVersion",
+    "setEditorInfo",
+    "signInInitiate",
+    "signInConfirm",
+    "getCompletions",
+    "getCompletionsCycling",
+    "getPanelCompletions",
+    "PanelSolution",
+    "PanelSolutionsDone",
+    "notifyShown",
+    "notifyAccepted",
+    "notifyRejected",
 }
 """Understood for the sake of Copilot's clients; no model of them is published."""
 

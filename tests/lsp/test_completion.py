@@ -85,6 +85,8 @@ async def test_completion_items_where_asked_for(tmp_path):
         assert item.label == "pri(s)"
         assert item.text_edit.new_text == "pri(s)"
         assert item.text_edit.range == lsp.Range(lsp.Position(1, 0), lsp.Position(1, 3))
+        # This client does not say that it reads Markdown: no fences.
+        assert item.documentation == lsp.MarkupContent(lsp.MarkupKind.PlainText, "pri(s)")
 
 
 async def test_cancelling_a_request_closes_the_backends_stream(tmp_path):

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 
+from lido.lsp import copilot
 from lido.workspace.documents import column
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from lido.completion.engine import Completer, Suggestion, Trigger
@@ -213,6 +215,15 @@ def register(server: LidoServer) -> None:
     def sign_in(params: Any) -> dict[str, str]:
         return {"status": "AlreadySignedIn", "user": "lido"}
 
+    def by_copilot(document: Document, offset: int, *, several: bool) -> Awaitable[list[Suggestion]]:
+        return suggest(document, offset, "invoked" if several else "automatic", None, several=several)
+
+    def copilot_shown(identifier: str) -> None:
+        explicit.add("shown")
+        server.tracker.shown(identifier)
+
+    copilot.register(server, by_copilot, copilot_shown, lambda *said: partly(*said))
+
     def where(params: Any) -> tuple[Document | None, int]:
         """The document and the offset in a Copilot client's message."""
         try:
@@ -233,6 +244,12 @@ def register(server: LidoServer) -> None:
             return chosen
         able = server.client_capabilities.text_document
         return not (able and able.inline_completion)
+
+    def reads_markdown() -> bool:
+        """Kate and ALE would show the fences of a code block."""
+        able = server.client_capabilities.text_document
+        item = able.completion.completion_item if able and able.completion else None
+        return bool(item and lsp.MarkupKind.Markdown in (item.documentation_format or []))
 
     async def suggest(
         document: Document,
@@ -272,13 +289,18 @@ def register(server: LidoServer) -> None:
         typed = document.slice(document.line_start(line), offset)
         word = typed[len(typed.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")) :]
         first = suggestion.text.split("\n", 1)[0]
-        shown = f"```{document.language}\n{typed.strip()}{suggestion.text}\n```"
+        shown = f"{typed.strip()}{suggestion.text}"
+        documentation = lsp.MarkupContent(lsp.MarkupKind.PlainText, shown)
+        if reads_markdown():
+            documentation = lsp.MarkupContent(
+                lsp.MarkupKind.Markdown, f"```{document.language}\n{shown}\n```"
+            )
         return lsp.CompletionItem(
             label=(word + first).strip() or "…",
             label_details=lsp.CompletionItemLabelDetails(description="Lido"),
             kind=lsp.CompletionItemKind.Text,
             detail="Lido",
-            documentation=lsp.MarkupContent(lsp.MarkupKind.Markdown, shown),
+            documentation=documentation,
             filter_text=word + first,
             sort_text="~",
             text_edit=lsp.TextEdit(
