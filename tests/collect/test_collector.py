@@ -437,11 +437,14 @@ def test_a_browser_signs_in_with_a_readers_token_and_out_again(collector, event)
         assert browser.get("/dashboard/../../../../etc/passwd").status_code == 404
         assert browser.get("/dashboard/__init__.py").status_code == 404
         assert browser.get("/v1/metrics").status_code == 401
+        notes = get(collector, admin, "/v1/audit").json()["rows"]
+        assert "refused" not in {note["action"] for note in notes}, "to look is no attempt"
         for wrong, status in (("nonsense", 401), (writer, 403), ("é", 401), ("", 401)):
             assert browser.post("/v1/session", json={"token": wrong}).status_code == status
         for body in (b"", b"[]", b"{", b'{"token": 1}'):
             headers = {"Content-Type": "application/json"}
             assert browser.post("/v1/session", content=body, headers=headers).status_code == 400
+        assert browser.post("/v1/session", json={"token": "x" * 5000}).status_code == 413
         form = browser.post("/v1/session", data={"token": reader})
         assert form.status_code == 415, "another site's form could send this"
         assert "cookie" not in str(form.headers)

@@ -178,7 +178,8 @@ class _Doors:
         if wait:
             seconds = str(math.ceil(wait))
             raise Refused(429, f"Too many requests; again in {seconds} s.", {"Retry-After": seconds})
-        if token is None or token.role not in roles:
+        # A page that is opened before signing in offers nothing: that is no attempt.
+        if (token is None and secret) or (token and token.role not in roles):
             detail = f"{request.method} {request.url.path} from {address}"
             who = token.name if token else "unknown"
             await asyncio.to_thread(self.store.note, who, "refused", detail)
@@ -196,7 +197,7 @@ async def _offered(request: Request) -> str:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise Refused(415, "Content-Type application/json is wanted.")
     try:
-        asked = json.loads(await _body(request))
+        asked = await asyncio.to_thread(json.loads, await _body(request, most=4096))
     except (ValueError, RecursionError):
         raise Refused(400, "The body is not JSON.") from None
     secret = asked.get("token") if isinstance(asked, dict) else None
@@ -217,7 +218,7 @@ def _cookie(request: Request) -> Any:
 
 async def _get_page(request: Request) -> Response:
     """The page holds no numbers; it asks for them."""
-    found = dashboard.file(request.path_params.get("name", "index.html"))
+    found = await asyncio.to_thread(dashboard.file, request.path_params.get("name", "index.html"))
     return Response(found[0], media_type=found[1]) if found else await _missing(request, KeyError())
 
 
@@ -233,8 +234,8 @@ async def _post_events(request: Request, store: Store, token: Token) -> Response
     return JSONResponse({"stored": new, "duplicates": len(found) - new, "rejected": rejected})
 
 
-async def _body(request: Request) -> bytes:
-    """The request's body, unpacked, within limits."""
+async def _body(request: Request, most: int = MAX_BODY) -> bytes:
+    """The request's body, unpacked, within limits; `most` is in bytes as sent."""
     if (
         request.headers.get("transfer-encoding") is None
         and not request.headers.get("content-length", "").isdigit()
@@ -244,8 +245,8 @@ async def _body(request: Request) -> bytes:
     try:
         async for part in request.stream():
             size += len(part)
-            if size > MAX_BODY:
-                raise Refused(413, f"A request may have {MAX_BODY:,} bytes; send smaller batches.")
+            if size > most:
+                raise Refused(413, f"This request may have {most:,} bytes; send less at once.")
             parts.append(part)
     except ClientDisconnect:
         raise Refused(400, "The request ended early.") from None
