@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,13 +26,24 @@ class Check:
     ok: bool
     message: str
     fix: str = ""
+    seconds: float = 0.0
+    """What it took."""
 
 
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")] = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.zip", help="Also write what helpers ask for; no secrets and no text of yours."
+        ),
+    ] = None,
 ) -> None:
     """Check configuration, models, grammars, database and editors; exit 1 with a fix for each problem."""
-    checks = asyncio.run(_run())
+    settings, problems = configuration.load(_editor_settings(), roots=[Path.cwd()])
+    checks = asyncio.run(_run(settings, problems))
+    if bundle is not None:
+        _bundle(bundle, checks, settings)
     if as_json:
         print(json.dumps([asdict(check) for check in checks], indent=2))
     else:
@@ -40,11 +51,36 @@ def command(
     raise typer.Exit(0 if all(check.ok for check in checks) else 1)
 
 
-async def _run() -> list[Check]:
-    settings, problems = configuration.load(_editor_settings(), roots=[Path.cwd()])
-    checks = [*_configuration(problems), *_home(configuration.Home()), *_grammars(), *_engine(settings)]
+def _bundle(target: Path, checks: list[Check], settings: configuration.Settings) -> None:
+    from lido.cli import bundle
+
+    try:
+        names = bundle.write(target, [asdict(check) for check in checks], settings, configuration.Home())
+    except FileExistsError:
+        raise typer.BadParameter(f"{target} is there already; choose another name") from None
+    except OSError as error:
+        raise typer.BadParameter(f"{target} cannot be written: {error.strerror or error}") from None
+    print(
+        f"{target} holds {', '.join(names)}. Keys, prompts, answers and files are not in it; "
+        "look through it before you send it.",
+        file=sys.stderr,
+    )
+
+
+async def _run(settings: configuration.Settings, problems: list[configuration.Problem]) -> list[Check]:
+    home = configuration.Home()
+    parts = (_configuration(problems), _home(home), _grammars(), _engine(settings))
+    checks = [check for part in parts for check in _timed(part)]
     checks += await _backends(settings)
-    return [*checks, *_editors()]
+    return [*checks, *_timed(_editors())]
+
+
+def _timed(checks: Iterator[Check]) -> Iterator[Check]:
+    """Each with the time that it took."""
+    began = time.perf_counter()
+    for check in checks:
+        yield replace(check, seconds=round(time.perf_counter() - began, 4))
+        began = time.perf_counter()
 
 
 def _editor_settings() -> dict[str, Any]:
@@ -96,7 +132,6 @@ def _home(home: configuration.Home) -> Iterator[Check]:
 
 
 def _grammars() -> Iterator[Check]:
-    began = time.perf_counter()
     try:
         from lido.workspace import syntax
 
@@ -104,8 +139,7 @@ def _grammars() -> Iterator[Check]:
     except ImportError as error:
         yield Check("grammars", False, str(error), "Install Lido again: a dependency is missing.")
         return
-    spent = time.perf_counter() - began
-    yield Check("grammars", errors > 0, f"tree-sitter parses ({spent * 1000:.0f} ms)", "Install Lido again.")
+    yield Check("grammars", errors > 0, "tree-sitter parses", "Install Lido again.")
 
 
 def _engine(settings: configuration.Settings) -> Iterator[Check]:
@@ -134,7 +168,7 @@ async def _backends(settings: configuration.Settings) -> list[Check]:
             serves = ", ".join(roles.get(name, [])) or "no role"
             probe = await models.backend(name).probe()
             text = f"{name} ({serves}): {probe.message}"
-            checks.append(Check("model", probe.ok, f"{text} [{probe.seconds:.2f} s]", probe.advice))
+            checks.append(Check("model", probe.ok, text, probe.advice, round(probe.seconds, 4)))
     finally:
         await models.close()
     return checks
@@ -158,6 +192,14 @@ def _editors() -> Iterator[Check]:
     yield Check("editors", True, ", ".join(found) or "none of the known ones on PATH; see clients/README.md")
 
 
+def _spent(check: Check) -> str:
+    """What a check took, where that is worth a word."""
+    if check.seconds < 0.01:
+        return ""
+    time = f"{check.seconds:.1f} s" if check.seconds >= 1 else f"{check.seconds * 1000:.0f} ms"
+    return f" [dim]{time}[/]"
+
+
 def _show(checks: list[Check]) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -166,7 +208,9 @@ def _show(checks: list[Check]) -> None:
     area = ""
     for check in checks:
         mark = "[green]✓[/]" if check.ok else "[red]✗[/]"
-        console.print(f"{check.area if check.area != area else '':<14} {mark} {escape(check.message)}")
+        console.print(
+            f"{check.area if check.area != area else '':<14} {mark} {escape(check.message)}{_spent(check)}"
+        )
         if not check.ok:
             console.print(f"{'':<16} [yellow]→ {escape(check.fix)}[/]")
         area = check.area
