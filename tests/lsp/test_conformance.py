@@ -300,6 +300,105 @@ async def test_a_long_session_keeps_the_protocol(session: Session, tmp_path: Pat
     assert unknown > 0
 
 
+async def test_notebooks_and_folders_keep_the_protocol(session: Session, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    (second / "rates.py").write_text("def tax_rate():\n    return 0.2\n")
+    notebook = (first / "n.ipynb").as_uri()
+
+    def cell(number: int) -> dict[str, Any]:
+        return {"kind": 2, "document": f"{notebook}#{number}"}
+
+    def text(number: int, source: str) -> dict[str, Any]:
+        return {"uri": f"{notebook}#{number}", "languageId": "python", "version": 1, "text": source}
+
+    async with ModelServer(Script(["1 + 1"])) as model:
+        models = {"m": {"provider": "openai", "base_url": f"{model.url}/v1", "model": "qwen2.5-coder-7b"}}
+        folders = [{"uri": first.as_uri(), "name": "first"}]
+        able = capabilities(own_review=False) | {"notebookDocument": {"synchronization": {}}}
+        started = await session.ask(
+            "initialize",
+            {
+                "processId": os.getpid(),
+                "rootUri": None,
+                "workspaceFolders": folders,
+                "initializationOptions": {"lido": {"models": models, "roles": {"completion": "m"}}},
+                "capabilities": able,
+            },
+        )
+        assert started["capabilities"]["notebookDocumentSync"]["notebookSelector"]
+        assert started["capabilities"]["workspace"]["workspaceFolders"]["supported"]
+        session.notify("initialized", {})
+
+        async def complete(number: int, line: int, character: int) -> list[Any]:
+            position = {"line": line, "character": character}
+            asked = {"textDocument": {"uri": f"{notebook}#{number}"}, "position": position}
+            found = await session.ask(
+                "textDocument/inlineCompletion", {**asked, "context": {"triggerKind": 1}}
+            )
+            return list(found["items"])
+
+        # Open, with a first cell; a second one comes, then changes; the first goes.
+        opened = {"uri": notebook, "notebookType": "jupyter-notebook", "version": 1, "cells": [cell(1)]}
+        session.notify(
+            "notebookDocument/didOpen",
+            {"notebookDocument": opened, "cellTextDocuments": [text(1, "total = 40\n")]},
+        )
+        array = {"start": 1, "deleteCount": 0, "cells": [cell(2)]}
+        structure = {"array": array, "didOpen": [text(2, "answer = ")]}
+        session.notify(
+            "notebookDocument/didChange",
+            {
+                "notebookDocument": {"uri": notebook, "version": 2},
+                "change": {"cells": {"structure": structure}},
+            },
+        )
+        assert await complete(2, 0, 9)
+        assert "total = 40" in model.seen[-1].prompt
+        end = {"line": 0, "character": 9}
+        content = {
+            "document": {"uri": f"{notebook}#2", "version": 2},
+            "changes": [{"range": {"start": end, "end": end}, "text": "total + "}],
+        }
+        session.notify(
+            "notebookDocument/didChange",
+            {
+                "notebookDocument": {"uri": notebook, "version": 3},
+                "change": {"cells": {"textContent": [content]}},
+            },
+        )
+        assert await complete(2, 0, 17)
+        assert "answer = total +" in model.seen[-1].prompt
+        array = {"start": 0, "deleteCount": 1}
+        structure = {"array": array, "didClose": [{"uri": f"{notebook}#1"}]}
+        session.notify(
+            "notebookDocument/didChange",
+            {
+                "notebookDocument": {"uri": notebook, "version": 4},
+                "change": {"cells": {"structure": structure}},
+            },
+        )
+        session.notify("notebookDocument/didSave", {"notebookDocument": {"uri": notebook}})
+        assert await complete(1, 0, 5) == []
+
+        # A second folder comes, the first goes.
+        added = {"added": [{"uri": second.as_uri(), "name": "second"}], "removed": []}
+        session.notify("workspace/didChangeWorkspaceFolders", {"event": added})
+        session.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": [], "removed": folders}})
+        session.notify(
+            "notebookDocument/didClose",
+            {"notebookDocument": {"uri": notebook}, "cellTextDocuments": [{"uri": f"{notebook}#2"}]},
+        )
+        assert await complete(2, 0, 0) == []
+        assert await session.ask("shutdown") is None
+        session.notify("exit")
+        assert await asyncio.wait_for(session.process.wait(), 30) == 0
+        await asyncio.wait_for(session.reader, 10)
+    assert session.wrong == []
+    assert session.judge.open_requests("client") == []
+
+
 def test_the_judge_sees_what_is_wrong(judge: Judge) -> None:
     def wrong(sender: Any, **message: Any) -> str:
         return " ".join(judge.judge(sender, {"jsonrpc": "2.0", **message}))
