@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -271,3 +272,26 @@ async def test_llama_cpp_tells_which_model_it_serves() -> None:
     }
     able = await learned("llamacpp", {"/props": props})
     assert (able.fim, able.small, able.context_window) == ("starcoder", True, 6144)
+
+
+async def test_no_command_or_keyring_is_asked_for_a_key_that_nobody_needs_yet(tmp_path: Path) -> None:
+    telling = Telling({"/models": {"data": [{"id": "m", "max_model_len": 4096}]}})
+    ran = tmp_path / "ran"
+
+    def table(**key: object) -> dict[str, object]:
+        return {"provider": "openai", "base_url": telling.url, "model": "m", **key}
+
+    settings = {
+        "models": {"a": table(), "b": table(api_key_command=["touch", str(ran)]), "c": table()},
+        "roles": {"completion": ["a", "b"], "chat": ["b"], "plan": "c"},
+    }
+    models = Models(Settings.model_validate(settings), Home())
+    try:
+        await models.warm_up("completion")
+        assert not ran.exists()
+        windows = [models.backend(name).capabilities.context_window for name in "abc"]
+        assert windows == [4096, 8192, 4096]
+    finally:
+        await models.close()
+        telling.server.shutdown()
+        telling.server.server_close()

@@ -166,12 +166,18 @@ class Models:
         try:
             first = self.for_role(role)[0]
             names = {name for each in ROLES for name in self._settings.role(each)}
+            # A keyring may ask for its password: not for a model that nobody has asked anything yet.
+            names = {name for name in names if name == first.name or not self._asks_for_key(name)}
             begin = [self.backend(name).learn() for name in names]
             if (warm := getattr(first, "warm_up", None)) is not None:
                 begin.append(warm())
             await asyncio.gather(*begin)
         except ModelError:
             self._on_status()
+
+    def _asks_for_key(self, name: str) -> bool:
+        settings = self._settings.models.get(name)
+        return settings is not None and bool(settings.api_key_command or settings.api_key_keyring)
 
     # ------------------------------------------------------------------ asking
 
