@@ -120,6 +120,14 @@ class Project:
             await asyncio.sleep(0.05)
         raise AssertionError(f"{feature} {kind} was never logged once: {self.log()}")
 
+    async def until_proposed(self) -> None:
+        """A plan's changes stand ready to be reviewed; for editors that don't say so."""
+        for _ in range(400):
+            if any('"state": "review"' in log.read_text() for log in (self.home / "plans").glob("*.jsonl")):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError("nothing was ever proposed")
+
 
 @pytest.fixture
 def project(tmp_path: Path, _own_home: Path) -> Project:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from pathlib import Path
 
@@ -24,7 +23,6 @@ filetype plugin on
 let g:ale_linters = {{'python': ['lido']}}
 let g:ale_completion_enabled = 1
 set completeopt=menu,menuone,noinsert,noselect
-packloadall
 call ale#linter#Define('python', {{
 \\ 'name': 'lido', 'lsp': 'stdio', 'executable': 'lido', 'command': '%e serve',
 \\ 'project_root': {{buffer -> fnamemodify(ale#path#FindNearestDirectory(buffer, '.git'), ':h:h')}},
@@ -62,15 +60,6 @@ async def test_a_suggestion_is_taken_from_the_list(
         await project.until_logged("completion", "accepted", EDITOR)
 
 
-async def proposed(project: Project) -> None:
-    """ALE does not say that there is something to review."""
-    for _ in range(400):
-        if any('"state": "review"' in log.read_text() for log in (project.home / "plans").glob("*.jsonl")):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("nothing was ever proposed")
-
-
 async def test_a_todo_is_done_and_accepted_by_code_actions(
     vim: list[str], terminal: Terminal, project: Project
 ) -> None:
@@ -84,7 +73,7 @@ async def test_a_todo_is_done_and_accepted_by_code_actions(
         terminal.type(":ALECodeAction\n")
         await terminal.until("1) Lido: do “make subtract")
         terminal.type("1\n")
-        await proposed(project)
+        await project.until_proposed()  # ALE does not say that there is something to review
         terminal.type(":7\n")
         terminal.type(":ALECodeAction\n")
         await terminal.until("Lido: accept")
