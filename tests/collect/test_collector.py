@@ -297,6 +297,15 @@ def test_bad_rows_are_refused_one_by_one_and_sql_is_only_text(collector, event):
         assert get(collector, admin, "/v1/metrics", **query).status_code == 400
 
 
+def test_whatever_a_model_wrote_the_event_counts(collector, event):
+    writer, admin = collector.token("w"), collector.token("a", "admin")
+    texts = ["a\0b", "\ud83d", "x" * 300_000, ""]
+    answer = post(collector, writer, [event(text=text) for text in texts]).json()
+    assert (answer["stored"], answer["rejected"]) == (4, [])
+    (row,) = get(collector, admin, "/v1/metrics", since=SINCE).json()["rows"]
+    assert row["shown"] == 4
+
+
 def test_small_groups_are_left_out_when_asked(collector, event):
     writer, admin = collector.token("w"), collector.token("a", "admin")
     post(collector, writer, [event(language="go"), *(event(user=f"u{n}") for n in range(5))])

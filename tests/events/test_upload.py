@@ -76,6 +76,24 @@ async def test_nothing_is_lost_through_an_outage(tmp_path, trouble):
     assert len(set(collector.ids)) == 4
 
 
+async def test_what_is_too_large_at_once_is_sent_in_parts(tmp_path):
+    path = tmp_path / "events.sqlite3"
+    upload.begin(path)
+    await record(path, 9)
+    collector = Counting(413, 413)
+    uploader = sender(path)
+    async with collector.client() as client:
+        assert await uploader.send(client) == 2
+        assert await uploader.send(client) == 4
+        assert await uploader.send(client) == 3
+        assert await uploader.send(client) == 0
+        await record(path, 1)
+        collector.plan = [413]
+        with pytest.raises(RefusedError):
+            await uploader.send(client)
+    assert len(set(collector.ids)) == len(collector.ids) == 9
+
+
 async def test_a_refusal_is_said_and_the_events_are_kept(tmp_path):
     path = tmp_path / "events.sqlite3"
     upload.begin(path)

@@ -299,19 +299,23 @@ def _event(item: Any) -> Event:
         raise ValueError("an event is an object")
     if unknown := [str(name)[:40] for name in item if name not in COLUMNS]:
         raise ValueError(f"unknown members: {', '.join(sorted(unknown)[:5])}")
+    if isinstance(text := item.get("text"), str):  # a model's: whatever it is, the event counts
+        item = item | {"text": text[:MAX_TEXT].replace("\0", "\ufffd").encode("utf-8", "replace").decode()}
     for name, value in item.items():
-        if isinstance(value, str):
+        if isinstance(value, str) and name != "text":
             if name in NUMBERS:
                 raise ValueError(f"{name} is not a number")
-            if len(value) > (MAX_TEXT if name == "text" else MAX_WORD):
+            if len(value) > MAX_WORD:
                 raise ValueError(f"{name} is too long")
             if "\0" in value:
                 raise ValueError(f"{name} has a NUL character")
             if value.encode("utf-8", "replace").decode() != value:
                 raise ValueError(f"{name} is not Unicode text")
-        elif isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
+        elif isinstance(value, bool) or not isinstance(value, (int, float, str, type(None))):
             raise ValueError(f"{name} is neither text nor a number")
-        elif value is not None and not 0 <= value <= (1 if name == "retained_fraction" else MAX_NUMBER):
+        elif isinstance(value, (int, float)) and not 0 <= value <= (
+            1 if name == "retained_fraction" else MAX_NUMBER
+        ):
             raise ValueError(f"{name} is out of bounds")
     try:
         event = _EVENT.validate_python(item)

@@ -19,6 +19,7 @@ MAX_EVENTS = 5000
 MAX_WORD = 500
 """Characters of any member but `text`."""
 MAX_TEXT = 100_000
+"""Characters that are kept of `text`."""
 MAX_NUMBER = 10**12
 """Of anything that is counted or measured; sums of millions of these are still exact."""
 COOKIE = "lido"
@@ -92,9 +93,11 @@ def _event() -> Schema:
     for name, member in made["properties"].items():
         for kind in member.get("anyOf", [member]):
             if kind.get("type") == "string" and "enum" not in kind:
-                kind["maxLength"] = MAX_TEXT if name == "text" else MAX_WORD
+                if name != "text":
+                    kind["maxLength"] = MAX_WORD
             elif kind.get("type") in ("integer", "number"):
                 kind |= {"minimum": 0, "maximum": 1 if name == "retained_fraction" else MAX_NUMBER}
+    made["properties"]["text"]["description"] = f"{MAX_TEXT} characters are kept"
     made["properties"]["id"]["minLength"] = 1
     made["properties"]["time"] |= {"format": "date-time", "description": "ISO 8601; kept in UTC"}
     return made

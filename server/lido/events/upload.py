@@ -121,6 +121,7 @@ class Uploader:
         self._token = token
         self._tell = tell
         self._told = False
+        self._most = BATCH
 
     async def run(self) -> None:
         import filelock
@@ -154,7 +155,7 @@ class Uploader:
 
     async def send(self, client: httpx.AsyncClient) -> int:
         """One batch; how many events it had. Raises httpx.HTTPError, RefusedError, sqlite3.Error."""
-        batch = await asyncio.to_thread(pending, self._path)
+        batch = await asyncio.to_thread(pending, self._path, self._most)
         if not batch:
             return 0
         body = await asyncio.to_thread(lambda: gzip.compress(json.dumps(batch).encode(), 5))
@@ -168,6 +169,9 @@ class Uploader:
             raise RefusedError(
                 f"the token in events.collector_token_env is not accepted ({response.status_code})."
             )
+        if response.status_code == 413 and len(batch) > 1:  # long texts
+            self._most = len(batch) // 2
+            return await self.send(client)
         if response.status_code in (408, 429) or response.status_code >= 500:
             response.raise_for_status()
         if response.status_code != 200:
@@ -175,5 +179,6 @@ class Uploader:
         rejected = response.json().get("rejected", [])
         if rejected:
             log.error("the collector rejected %d events: %s", len(rejected), rejected[0].get("reason"))
+        self._most = min(BATCH, 2 * self._most)
         await asyncio.to_thread(done, self._path, [str(event["id"]) for event in batch])
         return len(batch)
