@@ -26,8 +26,10 @@ def encoded(message: Any) -> bytes:
 class WireClient:
     """Over the server's stdio, or an open socket. `alive` asks whether the server still answers."""
 
-    def __init__(self, root: Path, settings: dict[str, Any], sock: socket.socket | None = None) -> None:
-        self.root, self.settings = root, settings
+    def __init__(
+        self, root: Path, settings: dict[str, Any], sock: socket.socket | None = None, **options: Any
+    ) -> None:
+        self.root, self.settings, self.options = root, settings, options
         self.process: subprocess.Popen[bytes] | None = None
         self.sock = sock
         if sock is None:
@@ -76,7 +78,7 @@ class WireClient:
             {
                 "processId": None,
                 "rootUri": self.root.as_uri(),
-                "initializationOptions": {"lido": self.settings},
+                "initializationOptions": {"lido": self.settings, **self.options},
                 "capabilities": {"textDocument": {"inlineCompletion": {}}},
             },
         )

@@ -316,7 +316,7 @@ async def soak(seconds: float, clients: int = 0, root: Path | None = None) -> Re
         if clients:
             server = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "lido", "serve", "--tcp", "127.0.0.1:0",
-                stderr=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE, env=os.environ | {"LIDO_SERVE_TOKEN": "soak"},
             )  # fmt: skip
             assert server.stderr
             said = (await server.stderr.readline()).decode()
@@ -326,7 +326,7 @@ async def soak(seconds: float, clients: int = 0, root: Path | None = None) -> Re
             port = int(found[1])
             weather.fair = True
             for _ in range(clients):  # one comes after the other, each once the one before is served
-                sessions.append(await TcpClient(folder, settings()).connect(port))
+                sessions.append(await TcpClient(folder, settings(), token="soak").connect(port))
                 await at_last(sessions[-1], folder)
                 report.children = max(report.children, children(server.pid))
             weather.fair = False

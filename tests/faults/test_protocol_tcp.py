@@ -27,6 +27,9 @@ NOBODY: dict[str, Any] = {
 }
 
 
+TOKEN = "shown-by-each-client"
+
+
 class Served:
     """`lido serve --tcp` as a child process."""
 
@@ -42,7 +45,7 @@ class Served:
         return socket.create_connection(("127.0.0.1", self.port), 10)
 
     def client(self, root: Path) -> WireClient:
-        return WireClient(root, NOBODY, self.connect())
+        return WireClient(root, NOBODY, self.connect(), token=TOKEN)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
@@ -53,6 +56,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("home")
     command = [sys.executable, "-m", "lido", "serve", "--tcp", "127.0.0.1:0"]
     env = os.environ | {"LIDO_HOME": str(home), "LIDO_CONFIG": str(home / "config.toml")}
+    env["LIDO_SERVE_TOKEN"] = TOKEN
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
         yield Served(process)
         assert process.poll() is None, "it lives through all of this"
@@ -127,7 +131,12 @@ def test_connections_that_come_and_go_leave_nothing(served: Served, honest: Wire
             "jsonrpc": "2.0",
             "id": 1,
             "method": "initialize",
-            "params": {"processId": None, "rootUri": None, "capabilities": {}},
+            "params": {
+                "processId": None,
+                "rootUri": None,
+                "capabilities": {},
+                "initializationOptions": {"token": TOKEN},
+            },
         }
     )
     works(honest)

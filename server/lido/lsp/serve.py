@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import signal
 import sys
@@ -74,8 +75,9 @@ def _stop_on_signal(task: asyncio.Task[Any] | None) -> None:
             loop.add_signal_handler(getattr(signal, name), task.cancel)
 
 
-def serve_tcp(host: str, port: int, ready: Callable[[str, int], None]) -> int:
-    """Listens until interrupted; `ready` is told the address (port 0 takes a free one)."""
+def serve_tcp(host: str, port: int, ready: Callable[[str, int], str]) -> int:
+    """Listens until interrupted; `ready` is told the address (port 0 takes a free one) and says which token
+    clients must show: whoever is on this machine, or reaches the port, can connect."""
 
     async def main() -> int:
         from lido.lsp.transport import MAX_HEADER, serve_stream
@@ -84,17 +86,18 @@ def serve_tcp(host: str, port: int, ready: Callable[[str, int], None]) -> int:
             server = build()
             server.protocol.set_writer(writer)
             try:
-                await serve_stream(server, reader)
+                await serve_stream(server, reader, token)
             except ConnectionError:
                 log.info("the client went away")
             finally:
                 await server.close()
                 writer.close()
 
+        token = ""
         listener = await asyncio.start_server(session, host, port, limit=MAX_HEADER)
         _stop_on_signal(asyncio.current_task())
         address = listener.sockets[0].getsockname()
-        ready(address[0], address[1])
+        token = ready(address[0], address[1])
         with suppress(asyncio.CancelledError):
             await listener.serve_forever()
         return 0
@@ -102,32 +105,46 @@ def serve_tcp(host: str, port: int, ready: Callable[[str, int], None]) -> int:
     return run(main)
 
 
-def serve_ws(host: str, port: int, ready: Callable[[str, int], None]) -> int:
+def serve_ws(host: str, port: int, ready: Callable[[str, int], str]) -> int:
     """Like :func:`serve_tcp`, one JSON-RPC message per WebSocket message."""
 
     async def main() -> int:
         from websockets.asyncio.server import ServerConnection, serve
 
-        from lido.lsp.transport import MAX_MESSAGE, dispatch
+        from lido.lsp.transport import FIRST_SECONDS, MAX_FIRST, MAX_MESSAGE, dispatch, refusal
 
         async def session(socket: ServerConnection) -> None:
             from pygls.io_ import WebSocketWriter
 
             server = build()
             server.protocol.set_writer(WebSocketWriter(socket), include_headers=False)
+            admitted = False
             try:
-                async for data in socket:
-                    dispatch(server, data.encode() if isinstance(data, str) else data)
-                    if server.exit_code is not None:
-                        return
+                async with asyncio.timeout(FIRST_SECONDS) as patience:
+                    async for data in socket:
+                        body = data.encode() if isinstance(data, str) else data
+                        if not admitted:
+                            if len(body) > MAX_FIRST:
+                                return
+                            if refused := refusal(body, token):
+                                await socket.send(json.dumps(refused))
+                                return
+                            admitted = True
+                            patience.reschedule(None)
+                        dispatch(server, body)
+                        if server.exit_code is not None:
+                            return
+            except TimeoutError:
+                return  # a stranger who says nothing
             finally:
                 await server.close()
 
+        token = ""
         # A page in a browser may open a WebSocket to loopback: only clients that send no Origin are let in.
         async with serve(session, host, port, max_size=MAX_MESSAGE, origins=[None]) as listener:
             _stop_on_signal(asyncio.current_task())
             address = next(iter(listener.sockets)).getsockname()
-            ready(address[0], address[1])
+            token = ready(address[0], address[1])
             with suppress(asyncio.CancelledError):
                 await listener.serve_forever()
         return 0

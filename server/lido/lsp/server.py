@@ -389,6 +389,8 @@ class LidoServer(LanguageServer):
             folders = [params.root_uri or uris.from_fs_path(params.root_path or "") or ""]
         self.roots = [path for uri in folders if (path := to_path(uri)) is not None]
         options = params.initialization_options
+        if isinstance(options, dict):
+            options.pop("token", None)  # it has opened the door, and is no setting
         self._editor_section = lido_section(options) if isinstance(options, dict) else {}
         if isinstance(options, dict) and isinstance(who := options.get("editorInfo"), dict):
             self.copilot_client = True

@@ -8,6 +8,8 @@ https://microsoft.github.io/language-server-protocol/specifications/lsp/3.18/spe
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hmac
 import json
 import logging
 import os
@@ -23,10 +25,15 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 256 * 1024 * 1024
 """Bytes of one message; a header that claims more is refused without reading on."""
 MAX_HEADER = 64 * 1024
+MAX_FIRST = 4 * 1024 * 1024
+"""Bytes of the first message of who has not shown a token yet."""
+FIRST_SECONDS = 10
+"""How long that may take."""
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 INTERNAL_ERROR = -32603
+REQUEST_FAILED = -32803
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +42,7 @@ class ProtocolError(Exception):
     """The stream can no longer be split into messages."""
 
 
-async def read_messages(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+async def read_messages(reader: asyncio.StreamReader, most: int = MAX_MESSAGE) -> AsyncIterator[bytes]:
     """Bodies of the messages on `reader` until its end. Headers that are not understood are skipped.
 
     Raises ProtocolError where the next message's beginning cannot be known.
@@ -64,7 +71,7 @@ async def read_messages(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
                     length = int(value)
                 except ValueError:
                     raise ProtocolError("Content-Length is not a number") from None
-                if not 0 <= length <= MAX_MESSAGE:
+                if not 0 <= length <= most:
                     raise ProtocolError(f"a message of {length} bytes is out of bounds")
         try:
             yield await reader.readexactly(length)
@@ -110,9 +117,42 @@ def dispatch(server: LidoServer, body: bytes) -> None:
             server.send_error(identifier, INTERNAL_ERROR, f"{raw['method']}: {error}")
 
 
-async def serve_stream(server: LidoServer, reader: asyncio.StreamReader) -> None:
-    """Feeds the server from `reader` until the stream ends or the client says exit."""
+def refusal(body: bytes, token: str) -> dict[str, Any] | None:
+    """None where a connection's first message is ``initialize`` with ``initializationOptions.token`` as it
+    must be; otherwise the answer, which says what to do and is the only one."""
+    identifier, given = None, None
+    with contextlib.suppress(ValueError, RecursionError, AttributeError, LookupError, TypeError):
+        raw = json.loads(body)
+        if isinstance(raw.get("id"), int | str):
+            identifier = raw["id"]
+        if raw.get("method") == "initialize":
+            given = raw["params"]["initializationOptions"]["token"]
+    if isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()):
+        return None
+    said = (
+        "This server wants its token, as initializationOptions.token: what LIDO_SERVE_TOKEN was when it "
+        "started, or what is in the file that it named then."
+    )
+    data = {"token": "missing" if given is None else "wrong"}
+    error = {"code": REQUEST_FAILED, "message": said, "data": data}
+    return {"jsonrpc": "2.0", "id": identifier, "error": error}
+
+
+async def serve_stream(server: LidoServer, reader: asyncio.StreamReader, token: str | None = None) -> None:
+    """Feeds the server from `reader` until the stream ends or the client says exit. Where there is a
+    `token`, a client is heard once it has shown that."""
     try:
+        if token is not None:
+            first = None
+            with contextlib.suppress(TimeoutError, StopAsyncIteration):
+                async with asyncio.timeout(FIRST_SECONDS):
+                    first = await anext(read_messages(reader, MAX_FIRST))
+            if first is None:
+                return
+            if refused := refusal(first, token):
+                server.protocol._send_data(refused)
+                return
+            dispatch(server, first)
         async for body in read_messages(reader):
             dispatch(server, body)
             if server.exit_code is not None:
