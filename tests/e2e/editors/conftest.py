@@ -21,6 +21,13 @@ from fakes.model_server import ModelServer
 CHECKOUT = Path(__file__).parents[3]
 
 
+def recipe(heading: str, language: str) -> str:
+    """The settings that the page on editors gives to be copied."""
+    page = (CHECKOUT / "clients" / "README.md").read_text("utf-8")
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return section.partition(f"```{language}\n")[2].partition("```")[0]
+
+
 class Terminal:
     """One tmux session with a server of its own; `keys` types, `until` waits for the screen to say so."""
 

@@ -13,16 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from e2e.editors.conftest import Project
+from e2e.editors.conftest import Project, recipe
 from fakes.model_server import ModelServer, Script
 
 EDITOR = "unknown"
 """Kate 22.12 does not say which editor it is."""
 
-SERVERS = """\
-{ "servers": { "python": {
-  "command": ["lido", "serve"], "rootIndicationFileNames": [".git"], "highlightingModeRegex": "^Python$" } } }
-"""
 # As Kate writes it once one has answered its question whether this server may be started.
 KATERC = """\
 [General]
@@ -123,7 +119,7 @@ async def screen(project: Project) -> AsyncIterator[Screen]:
         pytest.skip(f"not installed: {', '.join(missing)}")
     folder = project.home / ".config" / "kate" / "lspclient"
     folder.mkdir(parents=True)
-    (folder / "settings.json").write_text(SERVERS)
+    (folder / "settings.json").write_text(recipe("Kate", "json"))
     lido = Path(sys.executable).with_name("lido")
     (project.home / ".config" / "katerc").write_text(KATERC.format(lido=lido))
     made = Screen(project)

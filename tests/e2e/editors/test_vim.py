@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.editors.conftest import Project, Terminal
+from e2e.editors.conftest import Project, Terminal, recipe
 from fakes.model_server import ModelServer, Script
 
 EDITOR = "unknown"
@@ -15,19 +15,6 @@ EDITOR = "unknown"
 
 # Where Debian's vim-ale lies, and where Vim's packages are kept by people.
 PLACES = [Path("/usr/share/vim-ale"), *Path.home().glob(".vim/pack/*/*/ale")]
-
-VIMRC = """\
-set nocompatible noswapfile autoread
-set runtimepath^={ale}
-filetype plugin on
-let g:ale_linters = {{'python': ['lido']}}
-let g:ale_completion_enabled = 1
-set completeopt=menu,menuone,noinsert,noselect
-call ale#linter#Define('python', {{
-\\ 'name': 'lido', 'lsp': 'stdio', 'executable': 'lido', 'command': '%e serve',
-\\ 'project_root': {{buffer -> fnamemodify(ale#path#FindNearestDirectory(buffer, '.git'), ':h:h')}},
-\\ }})
-"""
 
 
 @pytest.fixture
@@ -38,7 +25,8 @@ def vim(terminal: Terminal, project: Project) -> list[str]:
     if not found:
         pytest.skip("ALE is not installed (Debian's vim-ale)")
     init = project.home / "vimrc"
-    init.write_text(VIMRC.format(ale=found[0]))
+    settings = recipe("Vim", "vim").replace("/usr/share/vim-ale", str(found[0]))
+    init.write_text(f"{settings}set noswapfile\n")
     return ["vim", "-u", str(init), "sums.py"]
 
 
