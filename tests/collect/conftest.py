@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -122,8 +123,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     if not places:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
     # pytest's own folders are closed to other users.
-    folder = Path("/tmp") / f"lido-pg-{os.getpid()}"
-    folder.mkdir(mode=0o755)
+    folder = Path(tempfile.mkdtemp(prefix="lido-pg-", dir="/tmp"))
+    folder.chmod(0o755)
     try:
         server = Postgres(folder, places[-1].parent)
         server.start()
