@@ -11,6 +11,7 @@ import {
   type LanguageClientOptions,
   MessageType,
   type Middleware,
+  ResponseError,
   RevealOutputChannelOn,
   type ServerOptions,
   ShowMessageNotification,
@@ -25,6 +26,7 @@ import { masked } from './mask';
 import { compatible } from './python';
 import { diagnostics } from './diagnostics';
 import { launch, NoPythonError, NoServerError } from './server';
+import { keepToken, tokenFor } from './token';
 
 export type State = 'stopped' | 'starting' | 'running' | 'failed';
 
@@ -42,6 +44,7 @@ export class Session implements vscode.Disposable {
   private before: Promise<void> = Promise.resolve();
   /** The present client has run: what ends then is started again; what ends before is wrong from the start. */
   private begun = false;
+  private token: string | undefined;
 
   constructor(private readonly context: vscode.ExtensionContext) {
     this.log = maskedChannel(vscode.window.createOutputChannel('Lido', { log: true }));
@@ -161,6 +164,12 @@ export class Session implements vscode.Disposable {
     } catch (error) {
       this.client = undefined;
       const said = error instanceof Error ? error.message : String(error);
+      if (error instanceof ResponseError && (error.data as { token?: string } | undefined)?.token) {
+        this.become('failed', vscode.l10n.t('The server wants its token.'));
+        this.log.error(this.problem);
+        void this.askToken();
+        return;
+      }
       this.become('failed', error instanceof NoServerError ? said : vscode.l10n.t('The server could not be started ({0}). The log says why.', said));
       this.log.error(this.problem);
       void this.explain(error);
@@ -182,11 +191,13 @@ export class Session implements vscode.Disposable {
     const address = vscode.workspace.getConfiguration('lido.server').get<string>('tcp', '');
     if (address) {
       const [host = '', port = ''] = address.split(':');
-      return () =>
-        new Promise((resolve, reject) => {
+      return async () => {
+        this.token = await tokenFor(address, this.context.secrets);
+        return new Promise((resolve, reject) => {
           const socket = net.connect(Number(port), host, () => resolve({ reader: socket, writer: socket }));
           socket.on('error', (error) => reject(new NoServerError(vscode.l10n.t('No server at {0}: {1}', address, error.message))));
         });
+      };
     }
     const found = await launch(this.context, this.log);
     return { command: found.command, args: found.args, options: { env: { ...process.env, PYTHONUTF8: '1' } } };
@@ -199,7 +210,8 @@ export class Session implements vscode.Disposable {
       // What fails is in the log, and in the status bar where it lasts: no pop-up for each request.
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       traceOutputChannel: this.log,
-      initializationOptions: { lido: section() },
+      // A server that was started again has another token.
+      initializationOptions: () => ({ lido: section(), ...(this.token ? { token: this.token } : {}) }),
       initializationFailedHandler: () => false,
       errorHandler: { error: () => ({ action: ErrorAction.Continue, handled: true }), closed: () => this.closed() },
       middleware: Object.assign(
@@ -226,6 +238,20 @@ export class Session implements vscode.Disposable {
     this.log.warn(`the server stopped; starting again in ${wait / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, wait));
     return { action: CloseAction.Restart, handled: true };
+  }
+
+  private async askToken(): Promise<void> {
+    const address = vscode.workspace.getConfiguration('lido.server').get<string>('tcp', '');
+    const enter = vscode.l10n.t('Enter Token');
+    const text = vscode.l10n.t('The server at {0} wants its token: what LIDO_SERVE_TOKEN was when it started, or what is in the file that it named.', address);
+    if ((await vscode.window.showErrorMessage(`Lido: ${text}`, enter)) !== enter) {
+      return;
+    }
+    const entered = await vscode.window.showInputBox({ password: true, ignoreFocusOut: true, title: vscode.l10n.t('Token of the server at {0}', address) });
+    if (entered !== undefined) {
+      await keepToken(address, entered.trim(), this.context.secrets);
+      await this.restart();
+    }
   }
 
   private async explain(error: unknown): Promise<void> {

@@ -22,7 +22,10 @@ async function freePort(): Promise<number> {
 describe('ways to reach the server, and into the chat', { skip, timeout: 120_000 }, () => {
   test('a server that listens on TCP completes, and a file that is dropped is attached', async () => {
     const port = await freePort();
-    const server = spawn(python, ['-m', 'lido', 'serve', '--tcp', `127.0.0.1:${port}`], { stdio: 'ignore' });
+    const server = spawn(python, ['-m', 'lido', 'serve', '--tcp', `127.0.0.1:${port}`], {
+      stdio: 'ignore',
+      env: { ...process.env, LIDO_SERVE_TOKEN: 'entered-by-the-person' },
+    });
     const editor = await Editor.open({
       files: { 'basket.py': 'def total(prices):\n    subtotal = sum(prices)\n    return \n' },
       scripts: [{ pieces: ['round', '(subtotal', ', 2)'] }],
@@ -30,7 +33,13 @@ describe('ways to reach the server, and into the chat', { skip, timeout: 120_000
     });
     try {
       await editor.doing('tcp', async () => {
+        const wants = editor.page.locator('.notification-toast', { hasText: 'wants its token' });
+        await wants.getByRole('button', { name: 'Enter Token' }).click();
+        await editor.page.locator('.quick-input-widget input[type="password"]').fill('entered-by-the-person');
+        await editor.screenshot('token');
+        await editor.page.keyboard.press('Enter');
         await editor.ready();
+        assert.doesNotMatch(editor.log(), /entered-by-the-person/);
         await editor.openFile('basket.py', '3:12');
         await editor.page.keyboard.press('End');
         await editor.page.keyboard.type(' ');

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { Backoff } from '../../src/backoff';
 import { alone } from '../../src/lock';
 import { masked } from '../../src/mask';
+import { home, isLocal } from '../../src/token';
 import { candidates, compatible, enough, findPython, missingModel } from '../../src/python';
 
 describe('secrets in the log', () => {
@@ -15,12 +16,32 @@ describe('secrets in the log', () => {
     ['api_key = "s3cr3t-value"', 'api_key = "***"'],
     ['https://user:hunter22@example.com/v1', 'https://user:***@example.com/v1'],
     ['sk-abcdefghijklmnop in the text', '*** in the text'],
+    ['"token": "abcdefgh12345678"', '"token": "***"'],
     ['an ordinary line of a log', 'an ordinary line of a log'],
   ] as const) {
     test(text, () => {
       assert.equal(masked(text), expected);
     });
   }
+});
+
+describe('the token of a server on TCP', () => {
+  test('is looked for where the server keeps its files', () => {
+    assert.equal(home({ LIDO_HOME: '/x' }, 'linux', '/home/ada'), '/x');
+    assert.equal(home({}, 'linux', '/home/ada'), '/home/ada/.local/share/lido');
+    assert.equal(home({ XDG_DATA_HOME: '/data' }, 'linux', '/home/ada'), '/data/lido');
+    assert.equal(home({}, 'darwin', '/Users/ada'), '/Users/ada/Library/Application Support/lido');
+    assert.equal(home({}, 'win32', 'C:\\Users\\ada'), 'C:\\Users\\ada\\AppData\\Local\\lido');
+  });
+
+  test('is shown to no other machine', () => {
+    for (const address of ['127.0.0.1:7700', 'localhost:1', '127.1.2.3:9', '[::1]:5']) {
+      assert.ok(isLocal(address), address);
+    }
+    for (const address of ['10.0.0.1:7700', 'localhost.example.com:1', '127.0.0.1.example.com:2', 'example.com:127']) {
+      assert.ok(!isLocal(address), address);
+    }
+  });
 });
 
 describe('a server that dies', () => {
