@@ -42,13 +42,14 @@ final class Notifications {
 
     /** The server can't be started, or was given up. */
     static void serverMissing(Project project, String reason) {
-        Notification notification = make(Host.Severity.ERROR, reason);
         Path wheel = null;
+        String text = reason;
         try {
             wheel = Platform.wheel();
         } catch (IOException unreadable) {
-            reason = reason + " " + unreadable.getMessage();
+            text = reason + " " + unreadable.getMessage();
         }
+        Notification notification = make(Host.Severity.ERROR, text);
         if (wheel != null) {
             Path found = wheel;
             notification.addAction(NotificationAction.createSimpleExpiring("Set up", () -> setUp(project, found)));

@@ -114,7 +114,7 @@ class DescriptorTest {
         }
         for (Element key : elements("keyboard-shortcut")) {
             assertTrue(keys.add(key.getAttribute("first-keystroke") + " " + key.getAttribute("second-keystroke")));
-            // Two strokes, the first of which no keymap of the platform has (looked up in $default.xml).
+            // Two strokes, the first of which is in no entry of the $default.xml that was read; see the README.
             assertEquals("control alt shift Y", key.getAttribute("first-keystroke"));
             assertFalse(key.getAttribute("second-keystroke").isEmpty());
         }
