@@ -8,6 +8,9 @@ import sys
 def main() -> None:
     """Runs the command line. ``lido serve`` over stdio skips the command-line library: every editor start
     waits for it, and it costs a tenth of a second."""
+    from lido.workspace import private
+
+    private.keep()
     if sys.argv[1:] in (["serve"], ["serve", "--stdio"]):
         from lido.lsp.serve import serve_stdio
 

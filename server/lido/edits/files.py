@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lido.workspace import private
+
 MAX_FILE = 16 * 1024 * 1024
 """Bytes of a file that edits may touch; more is generated data, not something a person reviews."""
 _MAX_NAME = 4096
@@ -274,6 +276,10 @@ def _make_folder(name: str, parent: int) -> None:
         os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
         os.mkdir(name, dir_fd=parent)
+        if (mode := private.persons_mode(0o777)) is not None:
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+            os.fchmod(fd, mode)
+            os.close(fd)
 
 
 def write_bytes(

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from lido.edits.files import Refused, read_bytes, real_folder, sync_folder, write_bytes
+from lido.workspace import private
 
 EntryState = Literal["begun", "done", "failed"]
 Mode = Literal["disk", "editor"]
@@ -149,7 +150,7 @@ class Journal:
         """Mark what became of it, durably."""
         entry = replace(entry, state=state)
         folder = self.folder / entry.id
-        write_bytes(folder / "entry.json", _encode(entry), folder / ".entry.json")
+        write_bytes(folder / "entry.json", _encode(entry), folder / ".entry.json", mode=0o600)
         return entry
 
     def write(self, entry: Entry) -> None:
@@ -307,7 +308,8 @@ def _put(path: Path, data: bytes | None, mode: int | None, entry_id: str) -> Non
         sync_folder(path.parent)
         return
     with real_folder(path.parent, create=True) as folder:
-        write_bytes(path, data, _temporary(path, entry_id), folder, mode)
+        new = private.persons_mode(0o666) if mode is None else mode
+        write_bytes(path, data, _temporary(path, entry_id), folder, new)
 
 
 def _missing_folders(paths: Iterable[Path]) -> list[Path]:
