@@ -127,6 +127,15 @@ class Project:
             await asyncio.sleep(0.05)
         raise AssertionError(f"{feature} {kind} was never logged once: {self.log()}")
 
+    async def until_answered(self, method: str) -> None:
+        """The server's log says that a request of this method was answered."""
+        for _ in range(600):
+            logs = (self.home / "logs").glob("serve-*.jsonl")
+            if any(f'"method": "{method}"' in log.read_text() for log in logs):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{method} was never answered")
+
     async def until_proposed(self) -> None:
         """A plan's changes stand ready to be reviewed; for editors that don't say so."""
         for _ in range(400):

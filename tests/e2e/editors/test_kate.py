@@ -128,21 +128,11 @@ async def screen(project: Project) -> AsyncIterator[Screen]:
     await made.stop()
 
 
-async def said(project: Project, method: str) -> None:
-    """The server's log says that a request of this method was answered."""
-    for _ in range(600):
-        logs = (project.home / "logs").glob("serve-*.jsonl")
-        if any(f'"method": "{method}"' in log.read_text() for log in logs):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{method} was never answered")
-
-
 async def test_a_suggestion_is_taken_from_the_list(screen: Screen, project: Project) -> None:
     async with ModelServer(Script([" + b"])) as model:
         project.configure(model)
         await screen.start()
-        await said(project, "initialize")
+        await project.until_answered("initialize")
         await screen.do("type", "a")
         await screen.do("key", "ctrl+space")
         await project.until_logged("completion", "shown", EDITOR)
@@ -164,7 +154,7 @@ async def test_a_todo_is_done_and_accepted_by_code_actions(screen: Screen, proje
         project.configure(model)
         project.file.write_text(f"# TODO: make subtract() subtract\n{project.file.read_text()}")
         await screen.start()
-        await said(project, "initialize")
+        await project.until_answered("initialize")
         await screen.do("key", "ctrl+Home")
         await screen.actions()
         screen.picture("kate-actions")

@@ -25,7 +25,7 @@ def vim(terminal: Terminal, project: Project) -> list[str]:
     if not found:
         pytest.skip("ALE is not installed (Debian's vim-ale)")
     init = project.home / "vimrc"
-    settings = recipe("Vim", "vim").replace("/usr/share/vim-ale", str(found[0]))
+    settings = recipe("Vim with ALE", "vim").replace("/usr/share/vim-ale", str(found[0]))
     init.write_text(f"{settings}set noswapfile\n")
     return ["vim", "-u", str(init), "sums.py"]
 
