@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: load soak vscode try-vscode test-vscode test-jvm edits-table help setup try test test-editors lint lock bench clean
+.PHONY: audit fuzz load ollama release soak ten-million types vscode try-vscode test-vscode test-jvm edits-table help setup try test test-editors lint lock bench clean
 
 help:
 	@echo "make setup   create .venv with everything that running needs"
@@ -13,7 +13,9 @@ help:
 	@echo "make vscode       build the VS Code extension"
 	@echo "make try-vscode   real VS Code in the browser, with the extension and the embedded model"
 	@echo "make test-vscode  test the extension in real VS Code"
+	@echo "make types   generate the clients' message types anew"
 	@echo "make lock    resolve the dependencies anew"
+	@echo "make release wheel, sdist and bill of materials, twice the same"
 
 setup: $(VENV)/.run
 try: setup
@@ -65,6 +67,19 @@ lock: $(BIN)/python
 	  --no-emit-package lido-lsp --extra local -o locks/run.txt pyproject.toml locks/build.in
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --no-emit-package lido-lsp --extra dev -c locks/run.txt -o locks/dev.txt pyproject.toml locks/build.in
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --no-emit-package lido-lsp --extra collect -c locks/dev.txt -o locks/collect.txt pyproject.toml locks/build.in
+
+# The message types of the clients, from server/lido/lsp/messages.py; a test compares them.
+types: $(VENV)/.dev
+	$(BIN)/python -m lido.lsp.schema
+
+# dist/: wheel, sdist, bill of materials, checksums; only what two builds agree on.
+release: $(VENV)/.dev
+	$(BIN)/python tools/release.py
+# Known vulnerabilities of what is locked; skipped, and said, where the database is out of reach.
+audit: $(VENV)/.dev
+	$(BIN)/python tools/audit.py
 
 # What is applied, refused and (which must be nothing) applied wrongly, on real model outputs.
 edits-table: $(VENV)/.dev
@@ -78,6 +93,17 @@ bench: $(VENV)/.dev
 # Many servers, one collector on PostgreSQL, restarts in the middle. Needs PostgreSQL's programs.
 load: $(VENV)/.dev
 	$(BIN)/python tests/collect/load.py --clients 200 --rate 2000 --seconds 60
+# Ten million events, and what the page asks of them. Ten minutes, 15 GB of disk.
+ten-million: $(VENV)/.dev
+	$(BIN)/python tests/bench/ten_million.py
+# A real Ollama, built from its sources; needs Go, nlohmann-json3-dev and libstb-dev.
+ollama: $(VENV)/.dev
+	PYTHON=$(BIN)/python tools/build-ollama.sh .cache/ollama
+	LIDO_TEST_OLLAMA=.cache/ollama $(BIN)/python -m pytest tests/models/test_real_ollama.py -rs
+# A minute for each parser, guided by what it covers.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install -q atheris
+	$(BIN)/python tests/faults/fuzz_atheris.py --seconds 60
 # Hours of work in minutes, by one editor and by fifty.
 soak: $(VENV)/.dev
 	$(BIN)/python tests/faults/soak.py --seconds 600
