@@ -228,6 +228,8 @@ class Server:
             self.report.wrong.append(f"{name} is no command of this server")
 
     def _edit(self, uri: str) -> None:
+        if not self.capabilities.get("workspace", {}).get("applyEdit"):
+            return  # it has said that it takes no edits
         document = self.documents.get(uri)
         start = {"line": 0, "character": 0}
         insertion = {"range": {"start": start, "end": start}, "newText": f"{INSERTED}\n"}

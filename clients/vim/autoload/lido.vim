@@ -78,7 +78,9 @@ function! s:told(channel, message) abort
   if method ==# 'window/showMessage'
     call s:say(a:message.params.message)
   elseif has_key(a:message, 'id')
-    call ch_sendexpr(a:channel, {'id': a:message.id, 'result': s:serve(method, a:message.params)})
+    let known = index(['workspace/configuration', 'window/showMessageRequest', 'window/showDocument'], method) >= 0
+    call ch_sendexpr(a:channel, known ? {'id': a:message.id, 'result': s:serve(method, a:message.params)}
+          \ : {'id': a:message.id, 'error': {'code': -32601, 'message': 'not served here: ' .. method}})
   endif
 endfunction
 
@@ -93,7 +95,7 @@ function! s:serve(method, params) abort
     execute 'split' fnameescape(s:path(a:params.uri))
     return {'success': v:true}
   endif
-  return v:null
+  return {'success': v:false}
 endfunction
 
 function! s:say(text) abort

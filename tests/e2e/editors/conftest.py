@@ -28,6 +28,15 @@ def recipe(heading: str, language: str) -> str:
     return section.partition(f"```{language}\n")[2].partition("```")[0]
 
 
+def need_vim() -> None:
+    """Skips where Vim is missing, or too old for clients/vim."""
+    if shutil.which("vim") is None:
+        pytest.skip("vim is not installed")
+    able = "if !has('patch-9.0.0185') || !has('channel') || !has('textprop') | cquit | endif | qall"
+    if subprocess.run(["vim", "-es", "-u", "NONE", "-c", able], stdin=subprocess.DEVNULL).returncode:
+        pytest.skip("this Vim has no virtual text (9.0.0185) or no channels")
+
+
 class Terminal:
     """One tmux session with a server of its own; `keys` types, `until` waits for the screen to say so."""
 

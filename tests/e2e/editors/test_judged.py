@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.editors.conftest import CHECKOUT, Project, Terminal
+from e2e.editors.conftest import CHECKOUT, Project, Terminal, need_vim
 from e2e.editors.test_emacs import INIT, emacs  # noqa: F401 - a fixture
 
 SCRIPT = CHECKOUT / "tests" / "conformance" / "client_check.py"
@@ -85,4 +85,28 @@ async def test_emacs_keeps_the_protocol(terminal: Terminal, project: Project) ->
     terminal.type("eglot-shutdown\n")
     # Eglot ends the process together with its exit, which may not be read any more.
     text = await told(report, "    1 shutdown")
+    assert breaches(text) == []
+
+
+async def test_vim_keeps_the_protocol(terminal: Terminal, project: Project) -> None:
+    need_vim()
+    report = project.home / "report.txt"
+    init = project.home / "vimrc"
+    init.write_text(
+        f"set nocompatible noswapfile\nset runtimepath^={CHECKOUT / 'clients' / 'vim'}\nfiletype plugin on\n"
+        f"let g:lido_command = ['{sys.executable}', '{SCRIPT}', '--report', '{report}']\n"
+    )
+    terminal.start(["vim", "-u", str(init), "sums.py"], project.environment, project.root)
+    await told(report, "yes   says initialize first")
+    terminal.keys("j", "A")
+    await terminal.until("return conformance")
+    terminal.keys("Tab")
+    await told(report, "yes   runs the suggestion's command")
+    terminal.keys("Escape")
+    terminal.type(":LidoActions\n")
+    await terminal.until("edit this file")
+    terminal.keys("Enter")
+    await told(report, "yes   asks for code actions, and runs one's command")
+    terminal.type(":qa!\n")
+    text = await told(report, "yes   asks for shutdown")
     assert breaches(text) == []

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-
 import pytest
 
-from e2e.editors.conftest import CHECKOUT, Project, Terminal, recipe
+from e2e.editors.conftest import CHECKOUT, Project, Terminal, need_vim, recipe
 from fakes.model_server import ModelServer, Script
 
 EDITOR = "Vim"
@@ -15,11 +12,7 @@ EDITOR = "Vim"
 
 @pytest.fixture
 def vim(terminal: Terminal, project: Project) -> list[str]:
-    if shutil.which("vim") is None:
-        pytest.skip("vim is not installed")
-    able = "if !has('patch-9.0.0185') || !has('channel') || !has('textprop') | cquit | endif | qall"
-    if subprocess.run(["vim", "-es", "-u", "NONE", "-c", able], stdin=subprocess.DEVNULL).returncode:
-        pytest.skip("this Vim has no virtual text (9.0.0185) or no channels")
+    need_vim()
     init = project.home / "vimrc"
     settings = recipe("Vim", "vim").replace("/path/to/lido", str(CHECKOUT))
     init.write_text(f"{settings}set noswapfile\n")
