@@ -24,7 +24,7 @@ test: $(VENV)/.dev
 	$(MAKE) lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# Real Neovim and Emacs in tmux; what is not installed is skipped.
+# Real Neovim, Emacs, Vim and Kate; what is not installed is skipped.
 test-editors: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/e2e/editors -rs
 
