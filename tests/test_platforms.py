@@ -50,6 +50,7 @@ WINDOWS = [
     ("file://server/share/folder/a.py", r"\\server\share\folder\a.py"),
     ("file://server/c%24/a.py", r"\\server\c$\a.py"),
     ("file:///c:/a/../b.py", r"c:\b.py"),
+    ("file://localhost/c:/a.py", r"c:\a.py"),
 ]
 
 
@@ -80,6 +81,10 @@ def test_any_name_on_windows_survives_the_way_to_an_editor_and_back(root: str, n
 def test_any_name_elsewhere_survives_too(names: list[str]) -> None:
     path = Path("/", *names)
     assert server.to_path(server.to_uri(path)) == path
+
+
+def test_this_machine_by_its_name_is_no_share() -> None:
+    assert server.to_path("file://localhost/tmp/a%20b.py") == Path("/tmp/a b.py")
 
 
 def test_what_is_no_file_here_is_none() -> None:

@@ -342,3 +342,17 @@ async def test_whether_a_dying_servers_edit_was_made_is_seen_in_the_text(
         outcomes = await reviews.decide(again.id, open_ids, "accept")
         assert {o.kind for o in outcomes} == {"accepted"}
     assert path.read_text() == after
+
+
+async def test_one_server_keeps_no_more_than_so_many_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "MOST", 2)
+    reviews = desk.server()
+    opened = []
+    for number in range(4):
+        change = FileChange("a.txt", "modify", "a one\ntwo\nthree\n", f"a {number}\ntwo\nthree\n")
+        opened.append(await reviews.open([change], str(number), "plan"))
+    kept = sorted(path.stem for path in (desk.home / "reviews").iterdir() if path.suffix == ".json")
+    assert kept == sorted(review.id for review in opened[2:])
+    hunk = opened[0].files[0].hunks[0].id
+    (outcome,) = await reviews.decide(opened[0].id, [hunk], "reject")
+    assert outcome.kind == "rejected", "in the session it is there still"

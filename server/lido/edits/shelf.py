@@ -5,7 +5,7 @@
 
 The files hold the person's own text on the person's own disk, as the journal does, and are theirs alone to
 read (0600). A review goes when everything in it is decided, after `KEEP_SECONDS`, or, the oldest first, when
-all of them are more than `MAX_BYTES`.
+all of them are more than `MAX_BYTES` or those of one server more than `MOST`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 KEEP_SECONDS = 14 * 24 * 3600
 """Less than the journal keeps its entries: they tell what of a review was applied."""
 MAX_BYTES = 32 * 1024 * 1024
+MOST = 64
+"""Reviews that one server keeps, each with a descriptor: the oldest are no longer kept then."""
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ class Shelf:
             return
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            while review.id not in self._held and len(self._held) >= MOST:
+                self.forget(next(iter(self._held)))
             if not self._hold(review.id):
                 return
             temporary = self.folder / f".{review.id}.tmp"

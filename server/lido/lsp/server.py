@@ -692,6 +692,8 @@ def to_path(uri: str) -> Path | None:
     """The file system path of a ``file:`` URI; None for anything else (untitled, notebook cells, remote)."""
     if not uri.startswith("file:"):
         return None
+    if uri.lower().startswith("file://localhost/"):  # RFC 8089: this machine
+        uri = "file:///" + uri[len("file://localhost/") :]
     path = uris.to_fs_path(uri)
     return Path(os.path.abspath(path)) if path and "\0" not in path else None
 
