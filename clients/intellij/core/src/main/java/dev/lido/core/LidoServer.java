@@ -24,6 +24,7 @@ import dev.lido.generated.Review;
 import dev.lido.generated.ReviewDecide;
 import dev.lido.generated.ReviewDecided;
 import dev.lido.generated.ReviewOpened;
+import dev.lido.generated.ReviewList;
 import dev.lido.generated.ReviewRef;
 import dev.lido.generated.ReviewUndone;
 import java.util.List;
@@ -83,6 +84,9 @@ public interface LidoServer extends LanguageServer {
 
     @JsonRequest("lido/plan/cancel")
     CompletableFuture<Void> planCancel(PlanRef params);
+
+    @JsonRequest("lido/review/list")
+    CompletableFuture<List<Review>> reviewList(ReviewList params);
 
     @JsonRequest("lido/review/get")
     CompletableFuture<Review> reviewGet(ReviewRef params);

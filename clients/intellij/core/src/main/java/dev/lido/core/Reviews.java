@@ -1,6 +1,7 @@
 package dev.lido.core;
 
 import dev.lido.generated.ReviewDecide;
+import dev.lido.generated.ReviewList;
 import dev.lido.generated.ReviewRef;
 import dev.lido.generated.ReviewUndone;
 import java.util.Collection;
@@ -17,6 +18,12 @@ public final class Reviews {
 
     public CompletableFuture<ReviewModel> get(String reviewId) {
         return lido.ask(server -> server.reviewGet(new ReviewRef(reviewId))).thenApply(ReviewModel::new);
+    }
+
+    /** What is not decided yet, the newest last; also what an earlier server left. */
+    public CompletableFuture<List<ReviewModel>> undecided() {
+        return lido.ask(server -> server.reviewList(new ReviewList()))
+                .thenApply(found -> found.stream().map(ReviewModel::new).toList());
     }
 
     /** Decides, and completes with the whole review as it is then. */

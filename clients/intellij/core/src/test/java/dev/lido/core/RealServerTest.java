@@ -176,6 +176,21 @@ class RealServerTest {
     }
 
     @Test
+    void whatIsUndecidedIsThereAgainAfterACrash() throws Exception {
+        try (RealServer real = new RealServer(folder, Map.of("a.py", BEFORE), EDIT, STEPS)) {
+            String uri = real.open("a.py", "python");
+            ReviewModel review = planned(real);
+            assertEquals(List.of(review.id()), get(real.lido.reviews().undecided()).stream().map(ReviewModel::id).toList());
+            real.server().destroyForcibly();
+            take(real.crashes);
+            ReviewModel again = get(real.lido.reviews().undecided()).get(0);
+            get(real.lido.reviews().decide(again, again.pending(), true));
+            assertEquals(AFTER, real.open.get(uri).toString());
+            assertEquals(List.of(), get(real.lido.reviews().undecided()));
+        }
+    }
+
+    @Test
     void whatTheEditorRefusesIsSaidAndNothingIsApplied() throws Exception {
         try (RealServer real = new RealServer(folder, Map.of("a.py", BEFORE), EDIT, STEPS)) {
             String uri = real.open("a.py", "python");

@@ -30,6 +30,7 @@ public final class LidoService implements Host, Disposable {
     private volatile Status status = new Status("off", "Lido has not been started", List.of());
     private PlanUpdate plan;
     private ReviewModel review;
+    private volatile boolean listed;
 
     public LidoService(Project project) {
         this.project = project;
@@ -84,6 +85,7 @@ public final class LidoService implements Host, Disposable {
     }
 
     public void restart() {
+        listed = false;
         status(new Status("busy", "Starting", List.of()));
         lido.restart();
     }
@@ -122,6 +124,15 @@ public final class LidoService implements Host, Disposable {
             }
             for (String sentence : undone.failed()) Notifications.show(project, Severity.WARNING, sentence, List.of());
             open(of.id());
+        }));
+    }
+
+    /** Shows what was left undecided when the server before this one ended. */
+    private void left() {
+        lido.reviews().undecided().whenComplete((found, error) -> onUi(() -> {
+            if (error == null && !found.isEmpty() && (review == null || review.decided())) {
+                shown(found.get(found.size() - 1), false);
+            }
         }));
     }
 
@@ -181,6 +192,10 @@ public final class LidoService implements Host, Disposable {
     @Override
     public void status(Status now) {
         status = now;
+        if (now.state().equals("ready") && !listed) {
+            listed = true;
+            left();
+        }
         onUi(() -> listeners.forEach(listener -> listener.status(now)));
     }
 
@@ -196,6 +211,7 @@ public final class LidoService implements Host, Disposable {
 
     @Override
     public void crashed(String reason, boolean again) {
+        listed = false;
         status(new Status(again ? "busy" : "error", reason, List.of()));
         if (again) return;
         onUi(() -> {
