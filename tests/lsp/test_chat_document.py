@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
 
 from fakes.model_server import ModelServer, Script
 from lido.lsp.client import Client
@@ -101,3 +102,11 @@ async def test_asking_is_offered_in_such_documents_alone(client: Client, tmp_pat
             lsp.CodeActionParams(lsp.TextDocumentIdentifier(uri), zero, lsp.CodeActionContext([]))
         )
         assert [a.title for a in found or [] if "Lido: " not in a.title] == titles
+
+
+async def test_a_link_to_what_lies_outside_is_refused_and_nothing_is_asked(
+    client: Client, tmp_path: Path, model: ModelServer
+):
+    with pytest.raises(JsonRpcException, match="link only what is in it"):
+        await begin(client, tmp_path, "Read [this](../note.txt).\n")
+    assert not model.seen

@@ -11,7 +11,9 @@ Text before the first of these headings is a question, too, so that a new docume
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -90,3 +92,14 @@ def attachments(question: str, folder: Path, root: Path) -> list[Attachment]:
         else:
             found.append(Attachment("symbol", name=name))
     return found
+
+
+def outside(linked: Sequence[Attachment], folders: Sequence[Path]) -> Path | None:
+    """The first linked path that lies in none of `folders`, links followed. The document may have come with
+    a repository, so it can't be what brings a file of the person's own to a model."""
+    inside = [os.path.realpath(folder) for folder in folders]
+    for path in (attachment.path for attachment in linked if attachment.path):
+        real = Path(os.path.realpath(path))
+        if not any(real.is_relative_to(folder) for folder in inside):
+            return path
+    return None

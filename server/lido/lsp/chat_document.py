@@ -42,6 +42,8 @@ def register(server: LidoServer) -> None:
         folder = document.path.parent if document.path else (server.roots or [Path.cwd()])[0]
         root = server.roots[0] if server.roots else folder
         attached = notebook.attachments(found.turns[-1][1], folder, root)
+        if far := notebook.outside(attached, server.roots or [folder]):
+            raise RequestFailed(f"{far.name} is outside the workspace; link only what is in it.")
         writer = _Writer(server, document)
         task = server.spawn(_answer(server, writer, found.turns, attached), f"chat in {uri}")
         running[uri] = task
