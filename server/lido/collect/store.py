@@ -8,8 +8,9 @@ import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -209,28 +210,58 @@ class Store:
         event that names none of them is the first one's."""
         if not batch:
             return 0
-        if self.postgres:
-            from sqlalchemy.dialects.postgresql import insert
-        else:
-            from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
         received = utc(time.time())
         # Sorted: two batches with the same events must take their locks in the same order.
         found = {
             event.id: event if not teams or event.team in teams else replace(event, team=teams[0])
             for event in sorted(batch, key=lambda event: event.id)
         }
-        rows = [asdict(event) | {"received": received} for event in found.values()]
-        new: list[Event] = []
+        rows = [
+            {**{name: getattr(event, name) for name in COLUMNS}, "received": received}
+            for event in found.values()
+        ]
         with self.engine.begin() as connection:
-            for start in range(0, len(rows), 500):
-                statement = insert(events).values(rows[start : start + 500]).on_conflict_do_nothing()
-                new += [found[each] for each in connection.scalars(statement.returning(events.c.id))]
+            stored = connection.scalars(self._insert_events, self._given(events, rows))
+            new = [found[each] for each in stored]
             if new:
-                count = insert(daily)
-                names = (*rollup.MEASURES, *rollup.LATENCIES)
-                more = {name: daily.c[name] + count.excluded[name] for name in names}
-                connection.execute(count.on_conflict_do_update(index_elements=["key"], set_=more), _sums(new))
+                connection.execute(self._add_to_daily, self._given(daily, _sums(new)))
         return len(new)
+
+    @cached_property
+    def _insert_events(self) -> Any:
+        """What is not there yet; gives the ids of what is new."""
+        return self._into(events).on_conflict_do_nothing().returning(events.c.id)
+
+    @cached_property
+    def _add_to_daily(self) -> Any:
+        count = self._into(daily)
+        names = (*rollup.MEASURES, *rollup.LATENCIES)
+        more = {name: daily.c[name] + count.excluded[name] for name in names}
+        return count.on_conflict_do_update(index_elements=["key"], set_=more)
+
+    def _into(self, table: sa.Table) -> Any:
+        """An insertion of many rows by one statement, which is compiled once; to be run with `_given`. In
+        PostgreSQL each column is one array: thousands of parameters cost more than all the rest."""
+        if not self.postgres:
+            from sqlalchemy.dialects.sqlite import insert
+
+            return insert(table)
+        from sqlalchemy.dialects import postgresql
+
+        columns = (
+            sa.func.unnest(sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)))
+            for column in table.columns
+        )
+        return postgresql.insert(table).from_select(list(table.columns), sa.select(*columns))
+
+    def _given(self, table: sa.Table, rows: list[dict[str, Any]]) -> Any:
+        if not self.postgres:
+            return rows
+
+        def column(name: str, kind: type) -> list[Any]:  # all numbers of an array are of one kind
+            return [None if (value := row[name]) is None else kind(value) for row in rows]
+
+        return {each.name: column(each.name, each.type.python_type) for each in table.columns}
 
     def purge(self, user: str = "", before: str = "") -> int:
         """Deletes a person's events, those of the days (UTC) before the one of `before`, or that person's of
