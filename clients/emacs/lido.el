@@ -36,8 +36,9 @@
 ;;; The session
 
 (cl-defmethod eglot-client-capabilities :around ((_server lido-server))
-  "Say that inline completion is understood."
+  "Say that inline completion is understood, and that plans' questions are asked here."
   (let ((capabilities (cl-call-next-method)))
+    (setq capabilities (plist-put capabilities :experimental (list :lido (list :plan t))))
     (plist-put capabilities :textDocument
                (plist-put (plist-get capabilities :textDocument)
                           :inlineCompletion (list :dynamicRegistration :json-false)))))

@@ -276,3 +276,38 @@ async def test_an_agent_asks_an_editor_that_can_tell_what_it_reports(
     assert len(asked) == 1
     assert (seen[-1]["state"], seen[-1]["message"]) == ("gaveUp", "It says so.")
     assert any("a.py:2: warning: wrong number" in request.prompt for request in model.seen)
+
+
+@pytest.mark.parametrize("way", ["in words", "Decide yourself", "Cancel the plan"])
+async def test_a_plain_editor_is_asked_what_a_plan_asks(
+    client: Client, model: ModelServer, root: Path, way: str
+):
+    def native(tool: str, **arguments: str) -> list[dict[str, str]]:
+        return [{"id": "1", "name": tool, "arguments": json.dumps(arguments)}]
+
+    model.scripts[:0] = [
+        Script([], match="the second one|seems best", tool_calls=native("give_up", reason="Understood.")),
+        Script([], match="Choose", tool_calls=native("ask", question="Which one?")),
+    ]
+    updates: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    asked: list[lsp.ShowMessageRequestParams] = []
+
+    async with Client(root, client.settings) as editor:
+
+        @editor.feature(lsp.WINDOW_SHOW_MESSAGE_REQUEST)
+        async def ask(params: lsp.ShowMessageRequestParams) -> lsp.MessageActionItem | None:
+            asked.append(params)
+            return None if way == "in words" else lsp.MessageActionItem(way)
+
+        editor.on_notification["lido/plan/update"] = updates.put_nowait
+        plan = {"instruction": "Choose", "mode": "agent", "attachments": attach(root)}
+        await editor.ask("lido/plan/start", plan)
+        while (update := await asyncio.wait_for(updates.get(), 30))["state"] not in ("gaveUp", "cancelled"):
+            assert update["state"] != "failed", update
+            if update["state"] == "waiting" and way == "in words":
+                await editor.workspace_execute_command_async(
+                    lsp.ExecuteCommandParams("lido.plan.answer", [update["planId"], "the second one"])
+                )
+    assert update["state"] == ("cancelled" if way == "Cancel the plan" else "gaveUp")
+    assert "Which one?" in asked[0].message
+    assert [action.title for action in asked[0].actions or ()] == ["Decide yourself", "Cancel the plan"]

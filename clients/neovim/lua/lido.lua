@@ -411,7 +411,7 @@ end
 local function capabilities()
   local made = vim.lsp.protocol.make_client_capabilities()
   made.textDocument.inlineCompletion = vim.empty_dict()
-  made.experimental = { lido = { diagnostics = true } }
+  made.experimental = { lido = { diagnostics = true, plan = true } }
   return made
 end
 

@@ -13,7 +13,7 @@ from pygls.exceptions import JsonRpcException
 
 from lido.lsp import attachments
 from lido.lsp import messages as m
-from lido.lsp.review import has_own_review
+from lido.lsp.review import shows_questions
 from lido.lsp.server import RequestFailed, decode, to_path
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COMMAND = "lido.plan"
+ANSWER = "lido.plan.answer"
+DECIDE = "Decide yourself"
+CANCEL = "Cancel the plan"
 
 
 def register(server: LidoServer) -> None:
@@ -39,21 +42,15 @@ def register(server: LidoServer) -> None:
         params = decode(m.PlanStart, {"instruction": instruction, "attachments": attached}, COMMAND)
         return (await begin(server, params)).plan_id
 
+    @server.command(ANSWER)
+    async def answer_by_command(plan_id: str, text: str) -> None:
+        """For the same editors: answers what a plan asks."""
+        await server.configured.wait()
+        answered(server, decode(m.PlanAnswer, {"planId": plan_id, "text": text}, ANSWER))
+
     @server.own("lido/plan/answer")
     async def answer(params: m.PlanAnswer) -> None:
-        from lido.plan.agent import NotWaiting, UnknownPlan
-        from lido.plan.run import Step
-
-        try:
-            steps = params.steps
-            decoded = None
-            if steps is not None:
-                decoded = [Step(step.title, step.detail, tuple(step.files)) for step in steps]
-            server.plans.answer(params.plan_id, params.text, decoded)
-        except UnknownPlan:
-            raise RequestFailed("There is no such plan in this session.") from None
-        except NotWaiting:
-            raise RequestFailed("The plan asks nothing at the moment.") from None
+        answered(server, params)
 
     @server.own("lido/plan/cancel")
     async def cancel(params: m.PlanRef) -> None:
@@ -75,7 +72,7 @@ async def begin(server: LidoServer, params: m.PlanStart) -> m.PlanStarted:
     def updated(update: Update) -> None:
         server.protocol.notify("lido/plan/update", encode(update).encode())
         progress.report(update)
-        if update.state == "waiting" and not has_own_review(server):
+        if update.state == "waiting" and not shows_questions(server):
             server.spawn(_ask(server, update), f"question of plan {update.plan_id}")
 
     plan_id = server.plans.start(
@@ -88,6 +85,23 @@ async def begin(server: LidoServer, params: m.PlanStart) -> m.PlanStarted:
     )
     progress.on_cancel(plan_id)
     return m.PlanStarted(plan_id=plan_id)
+
+
+def answered(server: LidoServer, params: m.PlanAnswer) -> None:
+    """Raises RequestFailed."""
+    from lido.plan.agent import NotWaiting, UnknownPlan
+    from lido.plan.run import Step
+
+    try:
+        steps = params.steps
+        decoded = None
+        if steps is not None:
+            decoded = [Step(step.title, step.detail, tuple(step.files)) for step in steps]
+        server.plans.answer(params.plan_id, params.text, decoded)
+    except UnknownPlan:
+        raise RequestFailed("There is no such plan in this session.") from None
+    except NotWaiting:
+        raise RequestFailed("The plan asks nothing at the moment.") from None
 
 
 def diagnostics(server: LidoServer) -> Diagnostics:
@@ -113,18 +127,25 @@ def diagnostics(server: LidoServer) -> Diagnostics:
 
 
 async def _ask(server: LidoServer, update: Update) -> None:
-    """Puts a run's question in an editor that shows none of its own: consent by button, other questions as
-    a message that says how to answer."""
+    """Puts a run's question in an editor that shows none of its own: consent by button, other questions with
+    the command that answers in words."""
     from lido.plan.agent import NotWaiting, UnknownPlan
     from lido.plan.permissions import CHOICES, is_consent
 
     if not is_consent(update.question):
-        server.window_show_message(
-            lsp.ShowMessageParams(
+        chosen = await server.window_show_message_request_async(
+            lsp.ShowMessageRequestParams(
                 lsp.MessageType.Info,
-                f"Lido asks: {update.question} Answer with lido/plan/answer, plan {update.plan_id}.",
+                f"Lido asks: {update.question} Answer in words with the command {ANSWER}, "
+                f"plan {update.plan_id}, or:",
+                [lsp.MessageActionItem(choice) for choice in (DECIDE, CANCEL)],
             )
         )
+        with suppress(NotWaiting, UnknownPlan):
+            if chosen and chosen.title == CANCEL:
+                await server.plans.cancel(update.plan_id)
+            elif chosen and chosen.title == DECIDE:
+                server.plans.answer(update.plan_id, "Decide that yourself, as seems best.")
         return
     answer = await server.window_show_message_request_async(
         lsp.ShowMessageRequestParams(

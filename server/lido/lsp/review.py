@@ -376,6 +376,12 @@ def has_own_review(server: LidoServer) -> bool:
     return _own(server, "review", False)
 
 
+def shows_questions(server: LidoServer) -> bool:
+    """Clients that ask a plan's questions themselves say so: ``experimental.lido.plan``, or by showing
+    reviews."""
+    return _own(server, "plan", has_own_review(server))
+
+
 def trusted(server: LidoServer) -> bool:
     """Editors in which a person trusts each workspace or not say which: ``experimental.lido.trusted``. Where
     not, the repository's own settings are not read and no command runs."""
