@@ -344,7 +344,9 @@ async def test_whether_a_dying_servers_edit_was_made_is_seen_in_the_text(
     assert path.read_text() == after
 
 
-async def test_one_server_keeps_no_more_than_so_many_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_server_keeps_no_more_than_so_many_open(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shelf, "MOST", 2)
     reviews = desk.server()
     opened = []
